@@ -1,0 +1,55 @@
+"""What happens in a search, as typed events; tracker, progress line and reports are built from them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from evo.evaluation import Status
+from evo.objective import Individual
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate was evaluated and journalled; it may still wait for its generation's barrier."""
+
+    number: int
+    status: Status
+    told: int
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """An individual took its final place in the search; in generational mode, in proposal order.
+
+    Attributes:
+        individual: with its evaluation as settled (a repeat has become DUPLICATE).
+        elite: whether it is the best so far.
+    """
+
+    individual: Individual
+    elite: bool
+
+
+class GenerationEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation's tells are all settled and its survivors chosen.
+
+    Attributes:
+        generation: 0 for the seed alone.
+        told: candidates settled since the start, the seed included.
+        population: the survivors, best first.
+        statuses: how the generation's own candidates ended.
+    """
+
+    generation: int
+    told: int
+    population: tuple[Individual, ...]
+    statuses: Mapping[Status, int]
+
+
+class Stopped(msgspec.Struct, frozen=True, kw_only=True):
+    """The search ended, and why."""
+
+    reason: str
+
+
+Event = Told | Settled | GenerationEnded | Stopped

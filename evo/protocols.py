@@ -1,0 +1,83 @@
+"""The seams of the search: whoever fits these protocols can propose, choose, evaluate or track."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from evo.candidate import Kernel, Proposal
+from evo.evaluation import Evaluation, Source
+from evo.events import Event
+from evo.objective import Individual
+from evo.task import Task
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An operator's answer: a kernel, and one line that says what was done."""
+
+    kernel: Kernel
+    summary: str
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """An operator's answer that holds no kernel, and why."""
+
+    reason: str
+
+
+class Operator(Protocol):
+    """Makes a kernel from parents."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the operators of a run; proposals and lineage bear it."""
+
+    @property
+    def arity(self) -> int:
+        """How many parents it takes."""
+
+    def applies(self, parents: Sequence[Individual], task: Task) -> bool:
+        """Return whether `propose` can make something of these parents. Pure and quick: no I/O."""
+
+    async def propose(
+        self, proposal: Proposal, parents: Sequence[Individual], task: Task
+    ) -> Draft | Malformed:
+        """Return a kernel made from the parents; the same proposal and parents give the same kernel."""
+
+
+class Portfolio(Protocol):
+    """Chooses which operator to ask, and learns from what came of it."""
+
+    def choose(self, rng: random.Random, names: Sequence[str]) -> str:
+        """Return one of the names (at least one is given), drawing only from `rng`."""
+
+    def credit(self, individual: Individual) -> None:
+        """Take note of a settled individual; called in settling order only."""
+
+
+class Evaluator(Protocol):
+    """Says whether a kernel is correct and how fast it is. A pure function of kernel and task in one run."""
+
+    @property
+    def source(self) -> Source:
+        """Whether its verdicts are measured or modelled."""
+
+    @property
+    def device(self) -> str:
+        """The device that it measures on or models."""
+
+    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
+        """Return the verdict; raise `RunFailure` for infrastructure faults only."""
+
+
+class Tracker(Protocol):
+    """Watches the search; must neither slow it nor stop it."""
+
+    def record(self, event: Event) -> None:
+        """Take note of an event. Returns at once and never raises for an outage of its own."""
+
+    def close(self) -> None:
+        """Flush what is still to be written, within a bounded time."""
