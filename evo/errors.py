@@ -1,6 +1,6 @@
 """What kernevo raises. Candidate faults are data (`Status`); only these are exceptions.
 
-    KernevoError
+KernevoError
 ├── UsageError              wrong use: one clear line, exit 2
 │   ├── SettingsError           a setting that does not exist or cannot hold its value
 │   ├── TaskError               a task folder that is missing or malformed
