@@ -37,7 +37,7 @@ class Operator(Protocol):
 
     @property
     def arity(self) -> int:
-        """How many parents it takes."""
+        """How many parents it takes, all different; 0 for an operator that starts from the task alone."""
 
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:
         """Return whether `propose` can make something of these parents. Pure and quick: no I/O."""
@@ -55,11 +55,14 @@ class Portfolio(Protocol):
         """Return one of the names (at least one is given), drawing only from `rng`."""
 
     def credit(self, individual: Individual) -> None:
-        """Take note of a settled individual; called in settling order only."""
+        """Take note of a settled individual, the seed too; called at barriers, in proposal order."""
 
 
 class Evaluator(Protocol):
-    """Says whether a kernel is correct and how fast it is. A pure function of kernel and task in one run."""
+    """Says whether a kernel is correct and how fast it is. A pure function of kernel and task in one run.
+
+    It never says DUPLICATE or MALFORMED: only the search sees those. After a TIMEOUT it is asked once more.
+    """
 
     @property
     def source(self) -> Source:
@@ -77,7 +80,10 @@ class Tracker(Protocol):
     """Watches the search; must neither slow it nor stop it."""
 
     def record(self, event: Event) -> None:
-        """Take note of an event. Returns at once and never raises for an outage of its own."""
+        """Take note of an event. Returns at once and never raises for an outage of its own.
+
+        Of what a killed process had journalled but not handed on, a tracker hears from the fold only.
+        """
 
     def close(self) -> None:
         """Flush what is still to be written, within a bounded time."""

@@ -1,0 +1,85 @@
+"""Fold: from a journal back to the engine's state. Nothing is proposed or evaluated again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evo.budget import Budget
+from evo.candidate import Candidate, Proposal
+from evo.engine import Engine
+from evo.errors import JournalError, SettingsError
+from evo.events import Event
+from evo.identity import RunIdentity
+from evo.journal import JournalReader
+from evo.records import Asked, Evaluated, Pending
+
+IDENTITY = "identity"
+"""Key of the run's identity in the journal's meta, from its first session on."""
+
+TASK = "task"
+"""Key of the run's task in the journal's meta, from its first session on."""
+
+
+def fold(journal: JournalReader, engine: Engine) -> Iterator[Event]:
+    """Replay a journal into a fresh engine, yielding what the search saw, up to the engine's own budget.
+
+    The budgets of former sessions do not matter: with a larger one the engine goes on, with a smaller one it
+    ends as soon as what was asked is settled.
+
+    Raises:
+        ValueError: the engine is not fresh.
+        SettingsError: the run was begun with another task, seed, set of operators or the like.
+        JournalError: the journal does not fold into what this engine would have asked.
+    """
+    if engine.asked:
+        raise ValueError(f"a journal folds into a fresh engine, got one that has asked {engine.asked}")
+    identity = journal.meta(IDENTITY, RunIdentity)
+    differences = identity.differences(RunIdentity.of(engine)) if identity is not None else []
+    if differences:
+        raise SettingsError(f"a run goes on with what it began with, but {'; '.join(differences)}")
+    yield from unlimited(journal, engine)
+    yield from engine.limit(engine.settings.budget)
+
+
+def unlimited(journal: JournalReader, engine: Engine) -> Iterator[Event]:
+    """Replay a journal into a fresh engine and leave it without a budget.
+
+    Raises:
+        JournalError: as `fold`.
+    """
+    yield from engine.limit(Budget())
+    for entry in journal.entries():
+        if isinstance(entry.record, Asked):
+            _ask_again(entry.record.proposal, engine)
+        elif isinstance(entry.record, Evaluated) and entry.record.final:
+            yield from _tell_again(entry.record, journal, engine)
+
+
+def pending(journal: JournalReader, engine: Engine) -> tuple[Pending, ...]:
+    """Return, after the fold, the proposals whose candidates are owed; a timed-out one keeps its kernel."""
+    owed = []
+    for proposal in engine.pending:
+        told = journal.told(proposal.number)
+        candidate = _candidate(told[-1], proposal, journal) if told else None
+        owed.append(Pending(proposal=proposal, attempt=len(told) + 1, candidate=candidate))
+    return tuple(owed)
+
+
+def _ask_again(proposal: Proposal, engine: Engine) -> None:
+    asked = engine.ask()
+    if asked != proposal:
+        raise JournalError(
+            f"the journal does not fold: this search asks {asked}, the journal holds {proposal}"
+        )
+
+
+def _tell_again(record: Evaluated, journal: JournalReader, engine: Engine) -> list[Event]:
+    owed = [proposal for proposal in engine.pending if proposal.number == record.number]
+    if not owed:
+        raise JournalError(f"the journal does not fold: candidate {record.number} is told but was not asked")
+    return engine.tell(_candidate(record, owed[0], journal), record.evaluation)
+
+
+def _candidate(record: Evaluated, proposal: Proposal, journal: JournalReader) -> Candidate:
+    kernel = None if record.kernel is None else journal.kernel(record.kernel)
+    return Candidate(proposal=proposal, kernel=kernel, summary=record.summary)

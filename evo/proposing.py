@@ -1,0 +1,128 @@
+"""Drawing proposals: parents, operator and key, from the run's seed, the number and the last barrier."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from evo.candidate import Proposal
+from evo.objective import Individual
+from evo.protocols import Operator, Portfolio
+from evo.selection import tournament
+from evo.settings import SearchSettings
+from evo.task import Task
+
+SEED_OPERATOR = "seed"
+"""The operator's name of proposal 0, the task's seed kernel; no other operator may bear it."""
+
+DRAWS = 8
+"""Times that parents are drawn before the population is gone through in order."""
+
+
+def stream(seed: int, number: int) -> random.Random:
+    """Return the random numbers of one proposal; they depend on the run's seed and the number alone."""
+    return random.Random(int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()))
+
+
+def seed_proposal(seed: int) -> Proposal:
+    """Return proposal 0: the task's seed kernel."""
+    key = stream(seed, 0).getrandbits(64)
+    return Proposal(number=0, operator=SEED_OPERATOR, parents=(), generation=0, key=key)
+
+
+class Proposer(Protocol):
+    """Draws the proposals of a generation."""
+
+    def draw(
+        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+    ) -> tuple[Proposal, ...] | None:
+        """Return a proposal for each number, in order; None if no operator applies to the population."""
+
+
+class TournamentProposer:
+    """Parents by tournament, operators by the portfolio. It holds no state of its own; the portfolio may."""
+
+    def __init__(
+        self, task: Task, settings: SearchSettings, operators: Mapping[str, Operator], portfolio: Portfolio
+    ) -> None:
+        for name, operator in operators.items():
+            if name != operator.name or name == SEED_OPERATOR:
+                raise ValueError(
+                    f"an operator goes by its own name, which is not {SEED_OPERATOR!r}: "
+                    f"got {operator.name!r} under {name!r}"
+                )
+        self._task = task
+        self._settings = settings
+        self._operators = {name: operators[name] for name in sorted(operators)}
+        self._portfolio = portfolio
+
+    def draw(
+        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+    ) -> tuple[Proposal, ...] | None:
+        """Return a proposal for each number, in order; None if no operator applies to the population.
+
+        An operator applies with the first of the drawn parents, as many as it takes; the portfolio chooses
+        among the names of those that do.
+
+        Raises:
+            ValueError: the portfolio chose an operator that it was not offered.
+        """
+        answers: dict[tuple[str, tuple[int, ...]], bool] = {}
+        proposals: list[Proposal] = []
+        for number in numbers:
+            proposal = self._draw_one(number, generation, population, answers)
+            if proposal is None:
+                return None
+            proposals.append(proposal)
+        return tuple(proposals)
+
+    def _draw_one(
+        self,
+        number: int,
+        generation: int,
+        population: Sequence[Individual],
+        answers: dict[tuple[str, tuple[int, ...]], bool],
+    ) -> Proposal | None:
+        rng = stream(self._settings.seed, number)
+        key = rng.getrandbits(64)
+        for lineup in self._lineups(population, rng):
+            names = self._applicable(lineup, answers)
+            if names:
+                name = self._portfolio.choose(rng, names)
+                if name not in names:
+                    raise ValueError(f"a portfolio chooses one of {names}, got {name!r}")
+                parents = _numbers(lineup[: self._operators[name].arity])
+                return Proposal(number=number, operator=name, parents=parents, generation=generation, key=key)
+        return None
+
+    def _lineups(
+        self, population: Sequence[Individual], rng: random.Random
+    ) -> Iterator[Sequence[Individual]]:
+        """Yield parents to try: drawn by tournament at first, then each of the population, best first."""
+        width = max((operator.arity for operator in self._operators.values()), default=0)
+        for _ in range(DRAWS):
+            yield tournament(population, width, self._settings.tournament, rng)
+        for first in range(len(population)):
+            yield [*population[first:], *population[:first]][:width]
+
+    def _applicable(
+        self, lineup: Sequence[Individual], answers: dict[tuple[str, tuple[int, ...]], bool]
+    ) -> list[str]:
+        """Return the names, sorted, of the operators that can make something of the lineup's first ones."""
+        names = []
+        for name, operator in self._operators.items():
+            parents = lineup[: operator.arity]
+            if len(parents) < operator.arity:
+                continue
+            question = (name, _numbers(parents))
+            if question not in answers:
+                answers[question] = operator.applies(parents, self._task)
+            if answers[question]:
+                names.append(name)
+        return names
+
+
+def _numbers(individuals: Sequence[Individual]) -> tuple[int, ...]:
+    return tuple(individual.number for individual in individuals)

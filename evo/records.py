@@ -1,0 +1,89 @@
+"""Records: what a journal holds, one after the other. The state of a search is their fold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from evo.candidate import Candidate, Proposal
+from evo.evaluation import Evaluation, Status
+
+ATTEMPTS = 2
+"""Times that a candidate is evaluated at most: a TIMEOUT may be the machine's fault, so it is tried again."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
+    """A session began: one process's work on the run.
+
+    Attributes:
+        pid: the process.
+        settings: digest of the resolved settings' text, which is among the journal's blobs.
+    """
+
+    pid: int
+    settings: str
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
+    """A proposal was made; its candidate is owed."""
+
+    proposal: Proposal
+
+
+class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
+    """A candidate was evaluated.
+
+    Attributes:
+        number: the candidate.
+        attempt: 1, or 2 after a TIMEOUT.
+        summary: the candidate's one line.
+        kernel: digest of its source, which is among the journal's blobs; None if it is malformed.
+        evaluation: as the evaluator said it; repeats are found by the fold.
+    """
+
+    number: int
+    attempt: int
+    summary: str
+    kernel: str | None
+    evaluation: Evaluation
+
+    @property
+    def final(self) -> bool:
+        """Whether the engine is told of it, or the candidate is evaluated once more."""
+        return self.evaluation.status is not Status.TIMEOUT or self.attempt >= ATTEMPTS
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):
+    """The search stopped, and why; a larger budget lets it go on."""
+
+    reason: str
+
+
+Record = Opened | Asked | Evaluated | Ended
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A record in its place.
+
+    Attributes:
+        seq: counts up from 1.
+        at: seconds since the epoch, never running backwards within a session.
+        record: what happened.
+    """
+
+    seq: int
+    at: float
+    record: Record
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal whose candidate is owed.
+
+    Attributes:
+        proposal: what was asked.
+        attempt: the attempt that is due.
+        candidate: what was made, if it is known already.
+    """
+
+    proposal: Proposal
+    attempt: int = 1
+    candidate: Candidate | None = None

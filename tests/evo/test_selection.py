@@ -1,0 +1,84 @@
+"""Selection through DEAP: randomness, ties, who is seen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evo import selection
+from evo.candidate import Candidate, Proposal
+from evo.evaluation import Status
+from evo.objective import Individual, KernelFitness, assess
+from tests.standins import kernel_of, verdict
+
+BASELINE = verdict(kernel_of(10))
+BROKEN = [Status.REJECTED, Status.COMPILE_ERROR, Status.CRASHED, Status.WRONG]
+
+
+def individual(number: int, value: int = 10, status: Status = Status.PASSED) -> Individual:
+    proposal = Proposal(number=number, operator="step", parents=(), generation=1, key=0)
+    plain = status if status in BROKEN else Status.PASSED
+    kernel = kernel_of(value, status=plain)
+    evaluation = verdict(kernel)
+    if status is Status.DUPLICATE:
+        evaluation = evaluation.as_duplicate_of(0)
+    return assess(Candidate(proposal=proposal, kernel=kernel), evaluation, BASELINE)
+
+
+individuals = st.lists(
+    st.tuples(st.integers(1, 30), st.sampled_from([Status.PASSED, Status.DUPLICATE, *BROKEN])), max_size=12
+).map(lambda drawn: [individual(number, *each) for number, each in enumerate(drawn)])
+
+
+def test_the_global_random_state_is_restored_also_on_error():
+    random.seed(3)
+    before = random.getstate()
+    rng = random.Random(1)
+    with pytest.raises(IndexError), selection.drawing_from(rng):
+        random.choice([random.random()][1:])
+    assert random.getstate() == before
+    twin = random.Random(1)
+    twin.random()
+    assert rng.getstate() == twin.getstate()
+
+
+@given(pool=individuals, count=st.integers(0, 6), size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_tournament_returns_distinct_individuals_from_its_own_randomness(pool, count, size, seed):
+    before = random.getstate()
+    chosen = selection.tournament(pool, count, size, random.Random(seed))
+    assert random.getstate() == before
+    assert chosen == selection.tournament(pool, count, size, random.Random(seed))
+    assert len({each.number for each in chosen}) == len(chosen) == min(count, len(pool))
+
+
+def test_invalid_fitness_is_never_selected():
+    good = individual(0)
+    bare = Individual(candidate=good.candidate, evaluation=good.evaluation, fitness=KernelFitness())
+    for seed in range(20):
+        assert selection.tournament([bare, good, bare], 1, 3, random.Random(seed)) == [good]
+    assert selection.survivors([bare, good], 2) == (good,)
+    assert selection.best([bare]) is None
+
+
+@given(pool=individuals, count=st.integers(1, 8), seed=st.integers(0, 99))
+def test_survivors_are_the_best_and_do_not_depend_on_order(pool, count, seed):
+    chosen = selection.survivors(pool, count)
+    assert chosen == selection.survivors(random.Random(seed).sample(pool, len(pool)), count)
+    assert not any(each.evaluation.status in selection.UNFIT for each in chosen)
+    ranks = [(-each.fitness.values[0], -each.fitness.values[1], each.number) for each in chosen]
+    assert ranks == sorted(ranks)
+    out = [each for each in pool if each not in chosen and each.evaluation.status not in selection.UNFIT]
+    assert all(worst <= (-each.fitness.values[0], -each.fitness.values[1], each.number)
+               for worst in ranks[-1:] for each in out)  # fmt: skip
+
+
+@given(pool=individuals)
+def test_speed_is_compared_among_the_passed_only(pool):
+    seen = selection.passed(pool)
+    assert all(each.evaluation.passed for each in seen)
+    elite = selection.best(pool)
+    assert elite in seen if seen else elite is None
+    assert elite is None or elite.speedup == max(each.speedup for each in seen)
