@@ -1,0 +1,1 @@
+"""How a kernel is changed: operators that make kernels from parents, and how one is drawn."""

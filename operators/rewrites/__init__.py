@@ -1,0 +1,1 @@
+"""Syntactic rewrites: one family a file."""

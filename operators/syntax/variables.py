@@ -1,0 +1,34 @@
+"""Changes of variables by name; attributes and keywords of the same name stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import libcst as cst
+
+
+class VariableTransformer(cst.CSTTransformer):
+    """A transformer whose `leave_Name` reaches variables only."""
+
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        """Put the attribute's own name back."""
+        return updated_node.with_changes(attr=original_node.attr)
+
+    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
+        """Put the keyword back."""
+        return updated_node.with_changes(keyword=original_node.keyword)
+
+
+class Rename(VariableTransformer):
+    """Renames variables."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        """Take the new names by the old ones."""
+        super().__init__()
+        self._names = names
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        """Give the variable its new name, if it has one."""
+        return updated_node.with_changes(value=self._names.get(original_node.value, original_node.value))

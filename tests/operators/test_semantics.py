@@ -1,0 +1,48 @@
+"""What the seeds and their rewrites compute, under Triton's interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from operators.rewrites.launch_options import LaunchOptions
+from operators.rewrites.one_pass import OnePass
+from operators.rewrites.tiles import Tiles
+from tests.operators.kernels import FLIP, LAYER_NORM, LOG_SOFTMAX, SOFTMAX, sources
+
+# Blocks of 64 make short rows take several of them, which keeps interpreting quick.
+SMALL_SOFTMAX = SOFTMAX.replace("BLOCK=1024", "BLOCK=64")
+
+
+def kernels() -> dict[str, str]:
+    """Return sources by entry point and a word or two."""
+    made = {"softmax.seed": SOFTMAX, "softmax.small": SMALL_SOFTMAX, "flip.seed": FLIP}
+    made |= {"layer_norm.seed": LAYER_NORM, "log_softmax.seed": LOG_SOFTMAX}
+    for entry, source in (
+        ("softmax", SMALL_SOFTMAX),
+        ("layer_norm", LAYER_NORM),
+        ("log_softmax", LOG_SOFTMAX),
+    ):
+        for number, variant in enumerate(sources(OnePass(), source).values()):
+            made[f"{entry}.pass{number}"] = variant
+            for further, again in enumerate(sources(OnePass(), variant).values()):
+                made[f"{entry}.pass{number}{further}"] = again
+            for tile, sized in enumerate(sources(Tiles(), variant).values()):
+                made[f"{entry}.pass{number}tile{tile}"] = sized
+    for entry, source in (("softmax", SMALL_SOFTMAX), ("flip", FLIP)):
+        for family in (Tiles(), LaunchOptions("hip")):
+            for number, variant in enumerate(list(sources(family, source).values())[::2]):
+                made[f"{entry}.{family.name}{number}"] = variant
+    return made
+
+
+def test_seeds_and_rewrites_compute_what_torch_computes(tmp_path: Path):
+    made = kernels()
+    for name, source in made.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    script = Path(__file__).with_name("interpreting.py")
+    ran = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert ran.stdout == f"{len(made)} kernels interpreted\n", ran.stdout + ran.stderr
