@@ -69,17 +69,20 @@ def _open(opening: Opening) -> tuple[Handler, Plan | None, Isolation]:
     plan = make_plan(opening.folder, room.may_spawn)
     if plan.view:
         namespaces.start_view(opening.folder)
-    _make_warm_up_folder(opening.folder)
+    _enter_warm_up_folder(opening.folder)
     handler = _warm(room)
+    os.chdir("/")
     if plan.view:
         namespaces.enter_view(opening.folder, plan.libraries, DEVICES)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     return handler, plan, examine(plan, _threads())
 
 
-def _make_warm_up_folder(folder: str) -> None:
+def _enter_warm_up_folder(folder: str) -> None:
+    """Warm up in a folder of this room alone: rooms start side by side and their warm-ups write files."""
     warm = Path(folder) / "warm"
     warm.mkdir()
+    os.chdir(warm)
     for name in ("TMPDIR", "TRITON_HOME"):
         os.environ[name] = str(warm)
     os.environ["TRITON_CACHE_DIR"] = str(warm / "triton")

@@ -27,6 +27,18 @@ def test_warm_up_ran_in_the_parent(bench: Bench) -> None:
     assert bench.run("import worst; answer = repr(worst.warmed).encode()").payload == b"True"
 
 
+def test_rooms_that_start_side_by_side_warm_up_in_folders_of_their_own() -> None:
+    async def start_both() -> None:
+        room = Room(name="writes", handler="writes:run", warm_up="writes:warm_up")
+        async with Sandbox(room) as one, Sandbox(room) as other:
+            outcomes = await asyncio.gather(one.run(b"1", LIMITS), other.run(b"2", LIMITS))
+        assert [outcome.payload for outcome in outcomes] == [b"1", b"2"]
+
+    asyncio.run(start_both())
+    assert not Path("/warmed.txt").exists()
+    assert not Path("warmed.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("handler", "message"),
     [
