@@ -1,0 +1,1 @@
+"""Modelled latency, no GPU: counts of sampled grid programs, occupancy, caches, roofline."""

@@ -1,0 +1,153 @@
+"""Traces a call of an entry point: a few programs of each launch, at the real shapes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fitness.costmodel.trace import BufferTraffic, Fill, LaunchTrace
+from fitness.devices import Device
+from fitness.host import ALLOCATIONS, FILLED, FILLS_IN_PLACE, HostRecord, host_rules
+from fitness.interpreter.builder import Observer
+from fitness.interpreter.counting import Counts
+from fitness.interpreter.forwarding import Forwarding
+from fitness.interpreter.memory import clear, input_of
+from fitness.interpreter.messages import TraceRequest
+from fitness.interpreter.session import Launch, interpreting
+from fitness.interpreter.sharing import Touched, differ, observe_sharing
+
+MOST_WORK = 20_000_000
+"""Elements to interpret a launch; once that many are done, no further program is sampled."""
+
+
+class Tracer:
+    """Runs sampled programs of each launch and keeps what they did.
+
+    Attributes:
+        launches: one trace a launch so far.
+        fills: constant fills so far.
+    """
+
+    def __init__(self, device: Device, request: TraceRequest) -> None:
+        self.device = device
+        self.request = request
+        self.launches: list[LaunchTrace] = []
+        self.fills: list[Fill] = []
+        self.forwarding = Forwarding()
+        self._random = random.Random(request.seed)
+        self._numbers: dict[int, int] = {}
+        self._alive: list[torch.Tensor] = []
+
+    @property
+    def observer(self) -> Observer:
+        """Whatever counts the programs that run right now."""
+        return self.forwarding
+
+    def call(self, load: Callable[[], Callable[..., Any]], record: Callable[[HostRecord], None]) -> None:
+        """Call the entry point, loaded by `load` under the host's rules, on the request's inputs.
+
+        Raises:
+            Exception: whatever the candidate raises.
+        """
+        arguments = [input_of(value) for value in self.request.inputs]
+        for argument in arguments:
+            if isinstance(argument, torch.Tensor):
+                self._number(argument.untyped_storage().data_ptr())
+        with (
+            interpreting(self.device, self),
+            host_rules(self.device, self.request.choice, "cpu", self._allocated) as host,
+        ):
+            record(host)
+            load()(*arguments)
+
+    def run(self, launch: Launch) -> None:
+        """Sample programs of a launch, count what they do, and look at what neighbours share."""
+        total = launch.grid[0] * launch.grid[1] * launch.grid[2]
+        counts = Counts(self.device, launch.kernel, launch.storages)
+        touched: list[Touched] = []
+        self.forwarding.to = counts
+        for program in _spread(total, self.request.samples, self._random):
+            counts.begin_program()
+            launch.execute(*_index(program, launch.grid))
+            touched.append(counts.end_program())
+            if counts.work > MOST_WORK:
+                break
+        windows = observe_sharing(launch, self.device, self.forwarding, touched, self._random)
+        sampled = max(1, len(touched))
+        self.launches.append(
+            LaunchTrace(
+                kernel=launch.kernel,
+                grid=launch.grid,
+                sampled=len(touched),
+                buffers=tuple(self._traffic(counts, touched, windows, total)),
+                lane_bytes=counts.totals["lane_sectors"] * self.device.sector_bytes / sampled,
+                dots=counts.dots_each(sampled),
+                **{name: counts.totals[name] / sampled for name in _MEANS},
+            )
+        )
+
+    def _traffic(
+        self, counts: Counts, touched: list[Touched], windows: Any, total: int
+    ) -> list[BufferTraffic]:
+        """Return the traffic of each buffer that the sampled programs used."""
+        sampled = max(1, len(touched))
+        rows = []
+        for at in sorted({key[1] for key in counts.traffic}):
+            storage = counts.bounds.storages[at] if at >= 0 else None
+            size = storage.size_bytes if storage else sum(each.size_bytes for each in counts.bounds.storages)
+            mean = {name: count / sampled for (name, where), count in counts.traffic.items() if where == at}
+            unique = {
+                kind: min(
+                    float(size),
+                    mean.get(f"{kind}_distinct", 0.0) * (total if differ(touched, kind, at) else 1),
+                )
+                for kind in ("load", "store")
+            }
+            window, die_window = windows.get(at, ((), ()))
+            rows.append(
+                BufferTraffic(
+                    buffer=self._number(storage.address if storage else 0), size_bytes=size,
+                    load_bytes=mean.get("load", 0.0), store_bytes=mean.get("store", 0.0),
+                    load_sector_bytes=mean.get("load_sectors", 0.0),
+                    store_sector_bytes=mean.get("store_sectors", 0.0),
+                    load_distinct_bytes=mean.get("load_distinct", 0.0),
+                    store_distinct_bytes=mean.get("store_distinct", 0.0),
+                    unique_load_bytes=unique["load"], unique_store_bytes=unique["store"],
+                    window=window, die_window=die_window,
+                )
+            )  # fmt: skip
+        return rows
+
+    def _number(self, address: int) -> int:
+        """Return the number of the buffer at an address."""
+        return self._numbers.setdefault(address, len(self._numbers))
+
+    def _allocated(self, operation: str, _args: Any, _kwargs: Any, result: Any) -> None:
+        """Keep what the host allocates alive (addresses tell buffers apart), and note what it fills."""
+        if operation in ALLOCATIONS | FILLED:
+            self._alive.append(result)
+        if operation in ALLOCATIONS:
+            clear(result)
+        if operation in FILLED | FILLS_IN_PLACE:
+            size = result.numel() * result.element_size()
+            self.fills.append(Fill(before=len(self.launches), size_bytes=size))
+
+
+_MEANS = (
+    "lane_accesses", "loads", "stores", "atomics", "rounds", "float_ops", "integer_ops", "special_ops",
+    "reductions", "reduced_elements",
+)  # fmt: skip
+
+
+def _spread(total: int, samples: int, rng: random.Random) -> list[int]:
+    """Return programs to sample: one from each of `samples` equal stretches of the grid, at random."""
+    count = min(samples, total)
+    return [rng.randrange(total * i // count, total * (i + 1) // count) for i in range(count)]
+
+
+def _index(program: int, grid: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the indices of a program by its number, the first dimension fastest."""
+    return program % grid[0], program // grid[0] % grid[1], program // (grid[0] * grid[1])

@@ -1,0 +1,3 @@
+from tests.fitness.interpreter.room import room
+
+__all__ = ["room"]
