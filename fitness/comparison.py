@@ -1,0 +1,124 @@
+"""Whether an output is correct: held against a float64 reference, by the error of the reference's own dtype.
+
+The rule: with `e` the error of the reference computed in the workload's dtype against the one in float64, an
+output passes if its RMS error is at most `m * rms(e) + eps * rms(expected)`, its largest error at most
+`max_multiple * max(e) + 8 eps * max(expected)`, and the same as for the largest error holds for the RMS of
+each row of at least 8 elements (the error of a few says nothing: it may be 0 by luck). Non-finite elements
+must be the same ones. Integers, and tasks that say `exact`, must match bit for bit.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from evo.task import Tolerance
+
+MULTIPLE = 2.0
+MULTIPLE_16_BIT = 3.0
+ULPS_OF_LARGEST = 8.0
+SHORTEST_ROW = 8
+
+
+def fault_of(
+    output: torch.Tensor, exact: torch.Tensor, rounded: torch.Tensor, tolerance: Tolerance
+) -> str | None:
+    """Return what is wrong with an output, or None if it is correct.
+
+    Args:
+        output: what the candidate computed.
+        exact: the reference in float64, of the same shape.
+        rounded: the reference computed in the workload's own dtype; it fixes shape and dtype of the output.
+        tolerance: the task's.
+    """
+    if output.shape != rounded.shape:
+        return f"shape is {tuple(output.shape)}, must be {tuple(rounded.shape)}"
+    if output.dtype != rounded.dtype:
+        return f"dtype is {output.dtype}, must be {rounded.dtype}"
+    if output.numel() == 0:
+        return None
+    if tolerance.exact or not rounded.is_floating_point():
+        return _different_bits(output, rounded)
+    wide = output.double()  # torch asks few questions of 8-bit dtypes
+    return _different_specials(wide, exact, rounded.dtype) or _too_far(wide, exact, rounded, tolerance)
+
+
+def _different_bits(output: torch.Tensor, expected: torch.Tensor) -> str | None:
+    """Return the first element whose bits differ, or None."""
+    size = output.element_size()
+    wrong = (_bytes(output, size) != _bytes(expected, size)).any(dim=-1).reshape(output.shape)
+    if not wrong.any():
+        return None
+    at = _index(int(wrong.reshape(-1).int().argmax()), output.shape)
+    return (
+        f"{int(wrong.sum())} of {output.numel()} elements differ; "
+        f"first at {at}: got {output[at].item()}, expected {expected[at].item()}"
+    )
+
+
+def _bytes(tensor: torch.Tensor, size: int) -> torch.Tensor:
+    """Return a tensor's elements as rows of bytes."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8).reshape(-1, size)
+
+
+def _different_specials(output: torch.Tensor, exact: torch.Tensor, dtype: torch.dtype) -> str | None:
+    """Return the first element that is NaN or infinite in one of the two only, or None."""
+    # An expected value beyond the output's own range may round to infinity.
+    expected = exact.to(dtype).double()
+    same = (torch.isfinite(output) & torch.isfinite(expected)) | (output == expected)
+    wrong = ~(same | (torch.isnan(output) & torch.isnan(expected)))
+    if not wrong.any():
+        return None
+    at = _index(int(wrong.reshape(-1).int().argmax()), output.shape)
+    return f"at {at}: got {output[at].item()}, expected {exact[at].item()}"
+
+
+def _too_far(
+    output: torch.Tensor, exact: torch.Tensor, rounded: torch.Tensor, tolerance: Tolerance
+) -> str | None:
+    """Return which error is too large, and where, or None."""
+    finite = torch.isfinite(exact) & torch.isfinite(output)
+    wanted = torch.where(finite, exact, 0.0)
+    got = (torch.where(finite, output, 0.0) - wanted).abs()
+    own = (torch.where(finite, rounded.double(), 0.0) - wanted).abs().nan_to_num(0.0, 0.0, 0.0)
+    sixteen = rounded.element_size() <= 2
+    multiple = tolerance.rms_multiple or (MULTIPLE_16_BIT if sixteen else MULTIPLE)
+    eps = torch.finfo(rounded.dtype).eps
+    limit = multiple * _rms(own) + eps * _rms(wanted)
+    if _rms(got) > limit:
+        return f"RMS error is {_rms(got):.3g}, at most {limit:.3g} is accepted; {_worst(got, output, exact)}"
+    limit = tolerance.max_multiple * float(own.max()) + ULPS_OF_LARGEST * eps * float(wanted.abs().max())
+    if float(got.max()) > limit:
+        return f"largest error is {float(got.max()):.3g}, at most {limit:.3g} is accepted; " + _worst(
+            got, output, exact
+        )
+    if output.dim() == 0 or output.shape[-1] < SHORTEST_ROW:
+        return None
+    rows = [each.reshape(-1, each.shape[-1]) for each in (got, own, wanted)]
+    errors, owns, wants = (each.square().mean(dim=-1).sqrt() for each in rows)
+    limits = tolerance.max_multiple * owns + ULPS_OF_LARGEST * eps * wants
+    if bool((errors > limits).any()):
+        row = int((errors - limits).argmax())
+        return (
+            f"row {row} has RMS error {float(errors[row]):.3g}, at most {float(limits[row]):.3g} is accepted"
+        )
+    return None
+
+
+def _rms(values: torch.Tensor) -> float:
+    """Return the root mean square."""
+    return float(values.square().mean().sqrt())
+
+
+def _worst(errors: torch.Tensor, output: torch.Tensor, exact: torch.Tensor) -> str:
+    """Return the element with the largest error, for whoever repairs the kernel."""
+    at = _index(int(errors.reshape(-1).argmax()), output.shape)
+    return f"worst at {at}: got {output[at].item()}, expected {exact[at].item()}"
+
+
+def _index(flat: int, shape: torch.Size) -> tuple[int, ...]:
+    """Return the index of an element from its place in row-major order."""
+    index: list[int] = []
+    for size in reversed(shape):
+        flat, rest = divmod(flat, size)
+        index.append(rest)
+    return tuple(reversed(index))

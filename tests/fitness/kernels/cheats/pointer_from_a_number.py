@@ -1,0 +1,23 @@
+# task: softmax
+# expects: REJECTED
+# how: makes a pointer to memory that is not its own
+
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def rows(x_ptr, y_ptr, n, B: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    at = tl.arange(0, B)
+    x = tl.load(x_ptr + row * n + at, mask=at < n, other=-float("inf")).to(tl.float32)
+    tl.store(tl.cast(tl.cast(x_ptr, tl.int64) + 4096, tl.pointer_type(tl.float32)), 1.0)
+    e = tl.exp(x - tl.max(x, 0))
+    tl.store(y_ptr + row * n + at, (e / tl.sum(e, 0)).to(y_ptr.dtype.element_ty), mask=at < n)
+
+
+def softmax(x):
+    y = torch.empty_like(x)
+    rows[(x.shape[0],)](x, y, x.shape[1], B=triton.next_power_of_2(x.shape[1]), num_warps=8)
+    return y
