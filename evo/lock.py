@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -33,8 +34,9 @@ class FileLock:
             holder = f"process {pid}" if pid else "another process"
             os.close(self._fd)
             raise RunFolderError(f"one process at a time works on a run, {holder} does: {path}") from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # the disk is full: the lock holds, only whose it is stays unsaid
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let go of the lock."""

@@ -11,7 +11,7 @@ import msgspec
 from evo.budget import Standing, time_used
 from evo.candidate import Candidate
 from evo.engine import Engine
-from evo.errors import RunFailure
+from evo.errors import KernevoError
 from evo.evaluation import Cost, Evaluation
 from evo.events import Event, Stopped
 from evo.fold import IDENTITY, TASK, pending
@@ -111,13 +111,13 @@ class Search:
             self._publish(self._engine.stop(self._time_used(limit or 0.0) or ""))
 
     async def _all_tasks(self) -> None:
-        """Run all tasks; if one fails, cancel the others and raise its RunFailure bare."""
+        """Run all tasks; if one fails, cancel the others and raise its KernevoError bare."""
         try:
             async with asyncio.TaskGroup() as group:
                 while (owed := await self._next()) is not None:
                     group.create_task(self._see_through(owed))
         except ExceptionGroup as group_of_errors:
-            failures = group_of_errors.subgroup(RunFailure)
+            failures = group_of_errors.subgroup(KernevoError)
             if failures is None:
                 raise
             failure = _first(failures)
@@ -188,7 +188,7 @@ class Search:
         return last is not None and isinstance(last.record, Ended)
 
 
-def _first(failures: BaseExceptionGroup[RunFailure]) -> RunFailure:
+def _first(failures: BaseExceptionGroup[KernevoError]) -> KernevoError:
     """Return the first failure in the group, however deep."""
     first = failures.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

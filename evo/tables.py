@@ -34,6 +34,19 @@ def require_file(path: Path) -> None:
         raise RunFolderError(f"a run folder holds a journal, there is none: {path}")
 
 
+def is_blank(path: Path) -> bool:
+    """Return whether a journal was never laid out: no file, or one without tables, as `kill -9` may leave it.
+
+    Raises:
+        RunFolderError: the file is no SQLite file.
+        JournalError: the file cannot be read.
+    """
+    if not path.is_file():
+        return not path.exists()
+    with plainly(path), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,))
+
+
 def lay_out(path: Path) -> None:
     """Make the tables of a new journal, all or none.
 

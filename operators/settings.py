@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from evo.errors import SettingsError
@@ -13,29 +15,54 @@ from operators.rewrites.one_pass import OnePass
 from operators.rewrites.tiles import Tiles
 
 
+class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often each operator is asked, as a share of the sum; 0 leaves it out.
+
+    Attributes:
+        tiles: sizes of the blocks that a program works on.
+        launch_options: warps, stages and what else a launch may ask of its target.
+        one_pass: reductions over several passes made one-pass.
+
+    Raises:
+        SettingsError: a weight that is negative or not finite, or none that is positive.
+    """
+
+    tiles: float = 1.0
+    launch_options: float = 1.0
+    one_pass: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse weights that nothing could be drawn by."""
+        for name, weight in self.by_name.items():
+            if not 0 <= weight < math.inf:
+                raise SettingsError(f"operators.weights.{name} must be finite and not negative, got {weight}")
+        if not any(self.by_name.values()):
+            raise SettingsError("at least one of operators.weights must be positive, got 0 for all")
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Every operator's weight by its name."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
 class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which operators a run asks.
 
     Attributes:
-        weights: how often each operator is asked, as a share of the sum; 0 leaves it out.
+        weights: how often each operator is asked.
     """
 
-    weights: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"tiles": 1.0, "launch_options": 1.0, "one_pass": 1.0}
-    )
+    weights: OperatorWeights = OperatorWeights()
 
 
 def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, Operator]:
     """Return the operators that have a positive weight, by name, for kernels built with this backend.
 
     Raises:
-        SettingsError: a weight for an operator that does not exist, or a backend that does not.
+        SettingsError: a backend that does not exist.
     """
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
     rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
     operators: dict[str, Operator] = {rewrite.name: RewriteOperator(rewrite) for rewrite in rewrites}
-    for name in settings.weights:
-        if name not in operators:
-            raise SettingsError(f"a weight needs one of the operators {', '.join(operators)}, got {name!r}")
-    return {name: operators[name] for name, weight in settings.weights.items() if weight > 0}
+    return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}

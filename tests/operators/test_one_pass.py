@@ -110,9 +110,9 @@ def test_kernels_without_passes_over_a_row_are_left_alone(source: str):
     ("was", "becomes"),
     [
         ("row = tl.program_id(0)", "row = tl.program_id(0) * BLOCK"),  # the block means something else too
-        ("[(n_rows,)]", "[(n_rows, triton.cdiv(n_cols, 1024))]"),  # the grid depends on it
+        ("[(n_rows,)]", "[(n_rows, triton.cdiv(n_cols, 256))]"),  # the grid depends on it
         ("[(n_rows,)]", "[lambda meta: (n_rows + meta['BLOCK'],)]"),
-        ("n_cols, BLOCK=1024", "n_cols, **options"),
+        ("n_cols, BLOCK=256", "n_cols, **options"),
         ("import triton\n", "import triton as t\nfrom triton import cdiv, jit\nfrom t import triton\n"),
         ("@triton.jit\n", "@triton.autotune(configs=[], key=[])\n@triton.jit\n"),
         ("mask = cols < n_cols\n", "mask = cols < tl.maximum(n_cols, start)\n"),  # not only added to

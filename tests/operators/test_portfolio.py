@@ -4,12 +4,13 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from evo.errors import SettingsError
 from evo.protocols import Portfolio
 from operators.portfolio import FixedWeights
-from operators.settings import OperatorSettings, build_operators
+from operators.settings import OperatorSettings, OperatorWeights, build_operators
 from tests.contracts.portfolios import PortfolioContract
 
 
@@ -54,12 +55,24 @@ def test_every_name_needs_a_weight():
 
 def test_operators_are_built_from_settings():
     assert set(build_operators(OperatorSettings(), "hip")) == {"tiles", "launch_options", "one_pass"}
-    built = build_operators(OperatorSettings(weights={"tiles": 1, "one_pass": 0}), "cuda")
+    built = build_operators(OperatorSettings(weights=OperatorWeights(launch_options=0, one_pass=0)), "cuda")
     assert [(name, operator.name) for name, operator in built.items()] == [("tiles", "tiles")]
 
 
-def test_settings_name_operators_and_backends_that_exist():
-    with pytest.raises(SettingsError, match="got 'tile'"):
-        build_operators(OperatorSettings(weights={"tile": 1}), "cuda")
+def test_every_weight_has_its_operator_and_the_others_keep_their_defaults():
+    weights = msgspec.convert({"tiles": 2}, OperatorWeights)
+    assert weights.by_name == {"tiles": 2.0, "launch_options": 1.0, "one_pass": 1.0}
+    assert list(build_operators(OperatorSettings(weights=weights), "hip")) == list(weights.by_name)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])
+def test_settings_refuse_weights_that_cannot_be(weight: float):
+    with pytest.raises(SettingsError, match=rf"operators\.weights\.one_pass must be .*, got {weight}"):
+        OperatorWeights(one_pass=weight)
+    with pytest.raises(SettingsError, match="at least one of"):
+        OperatorWeights(tiles=0, launch_options=0, one_pass=0)
+
+
+def test_settings_name_backends_that_exist():
     with pytest.raises(SettingsError, match="got 'metal'"):
         build_operators(OperatorSettings(), "metal")  # type: ignore[arg-type]

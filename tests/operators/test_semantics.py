@@ -12,7 +12,7 @@ from operators.rewrites.tiles import Tiles
 from tests.operators.kernels import FLIP, LAYER_NORM, LOG_SOFTMAX, SOFTMAX, sources
 
 # Blocks of 64 make short rows take several of them, which keeps interpreting quick.
-SMALL_SOFTMAX = SOFTMAX.replace("BLOCK=1024", "BLOCK=64")
+SMALL_SOFTMAX = SOFTMAX.replace("BLOCK=256", "BLOCK=64")
 
 
 def kernels() -> dict[str, str]:

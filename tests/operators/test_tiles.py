@@ -15,9 +15,9 @@ def test_a_constant_moves_by_its_name():
 def test_a_literal_of_the_launch_moves():
     made = sources(Tiles(), SOFTMAX)
     launch = "softmax_kernel[(n_rows,)](x, out, n_cols, BLOCK={}, num_warps=4)"
-    assert changed(SOFTMAX, made["BLOCK 1024 -> 2048"]) == [
-        "-" + launch.format(1024),
-        "+" + launch.format(2048),
+    assert changed(SOFTMAX, made["BLOCK 256 -> 512"]) == [
+        "-" + launch.format(256),
+        "+" + launch.format(512),
     ]
 
 
@@ -104,4 +104,4 @@ def test_two_kernels_that_share_a_constant_share_its_move():
 
 @pytest.mark.parametrize("literal", ["100", "0", "3", "True", "n"])
 def test_what_is_no_power_of_two_stays(literal: str):
-    assert not sources(Tiles(), SOFTMAX.replace("BLOCK=1024", f"BLOCK={literal}"))
+    assert not sources(Tiles(), SOFTMAX.replace("BLOCK=256", f"BLOCK={literal}"))

@@ -46,5 +46,5 @@ def softmax(x):
         return out
     n_cols = x.shape[-1]
     n_rows = x.numel() // n_cols
-    softmax_kernel[(n_rows,)](x, out, n_cols, BLOCK=1024, num_warps=4)
+    softmax_kernel[(n_rows,)](x, out, n_cols, BLOCK=256, num_warps=4)
     return out

@@ -1,0 +1,36 @@
+# kernevo. `make help` lists what there is.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help search test check bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+search: $(READY) ## Search for a faster softmax for MI300X, modelled: no GPU, no key
+	$(BIN)/kernevo run experiments/configs/softmax.toml
+
+test: $(READY) ## Run the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY) ## Check format, lint, types, floors and that mlflow/ hides nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if find mlflow -name '*.py' | grep .; then echo 'mlflow/ must hold no .py: it would hide the package'; exit 1; fi
+
+bench: $(READY) ## Measure what the README states, into experiments/results/
+	$(BIN)/python -m experiments.bench.throughput
+
+clean: ## Remove the environment and caches; runs/ stays
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "kernevo needs Python 3.11 or later, got " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The top floor: command line, settings, wiring, tracking, reports, studies and suites."""

@@ -1,0 +1,46 @@
+"""Where benchmarks leave what they saw: JSON with the machine and the code's date."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def write_results(name: str, figures: dict[str, Any]) -> Path:
+    """Write the figures of benchmark `name` with the circumstances they were seen in; return the file."""
+    path = RESULTS / f"{name}.json"
+    told = {"benchmark": name, "code": _code_date(), "machine": _machine(), "figures": figures}
+    path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    return path
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "triton": version("triton"),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _code_date() -> str:
+    """Return the date of the last commit, or `unknown` outside of a checkout."""
+    command = ("git", "-C", str(RESULTS), "log", "-1", "--format=%cs")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,152 @@
+"""The command line: what can be asked of kernevo, and how it ends.
+
+Exit 0: done. 1: the run failed. 2: wrong use. 130: interrupted. Errors are one line on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evo.errors import RunFailure, UsageError
+from experiments import commands
+from experiments.console import output
+
+RUN = click.argument("run", type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        result = cli.main(args=list(arguments), prog_name="kernevo", standalone_mode=False)
+    except click.ClickException as error:
+        return _refuse(error.format_message(), 2)
+    except UsageError as error:
+        return _refuse(str(error), 2)
+    except RunFailure as error:
+        return _refuse(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        return _refuse("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(package_name="kernevo")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Search for faster Triton kernels."""
+    if context.invoked_subcommand is None:
+        raise UsageError(f"a command is needed, one of {', '.join(sorted(cli.commands))}; got none")
+
+
+@cli.command("run")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the config.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; default runs/<task>-<time>.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the search; drawn if not given.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def run_command(
+    config: Path, changes: tuple[str, ...], out: Path | None, seed: int | None, quiet: bool
+) -> int:
+    """Search as CONFIG says."""
+    seeded = changes if seed is None else (*changes, f"search.seed={seed}")
+    return commands.run(config, seeded, out, quiet)
+
+
+@cli.command()
+@RUN
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting, such as a budget."
+)
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def resume(run: Path, changes: tuple[str, ...], quiet: bool) -> int:
+    """Go on with RUN where it stopped; nothing is evaluated twice."""
+    return commands.resume(run, changes, quiet)
+
+
+@cli.command()
+@RUN
+@JSON
+def status(run: Path, as_json: bool) -> None:
+    """Say where RUN stands; works while it is searching."""
+    commands.status(run, _printer(as_json))
+
+
+@cli.command()
+@RUN
+@JSON
+def best(run: Path, as_json: bool) -> None:
+    """Print the source of RUN's best kernel."""
+    commands.best(run, _printer(as_json))
+
+
+@cli.command()
+@RUN
+@click.argument("number", type=click.IntRange(min=0), required=False)
+@click.option("--ancestors", "show", flag_value="ancestors", help="All that NUMBER comes from.")
+@click.option("--descendants", "show", flag_value="descendants", help="All that comes from NUMBER.")
+@click.option("--all", "show", flag_value="all", help="Every candidate, rejected ones included.")
+@JSON
+def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> None:
+    """Print the line of descent of candidate NUMBER of RUN, or of the best."""
+    commands.lineage(run, number, show or "line", _printer(as_json))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--task", required=True, help="Name of a task, or the path of a task folder.")
+@click.option("--target", default="gfx942", show_default=True, help="Architecture to compile for.")
+@JSON
+def evaluate(file: Path, task: str, target: str, as_json: bool) -> None:
+    """Say whether the kernel in FILE is correct, and how fast beside the task's seed."""
+    commands.evaluate(file, task, target, _printer(as_json))
+
+
+@cli.command()
+@JSON
+def tasks(as_json: bool) -> None:
+    """List the tasks that come with kernevo."""
+    commands.tasks(_printer(as_json))
+
+
+@cli.command()
+@RUN
+@click.option("--uri", help="Tracking URI; default the run's own.")
+def sync(run: Path, uri: str | None) -> None:
+    """Rebuild RUN in MLflow from its journal."""
+    commands.sync(run, uri)
+
+
+@cli.command()
+@JSON
+def doctor(as_json: bool) -> None:
+    """Say what this machine has: packages, targets that can be built, isolation in force."""
+    commands.doctor(_printer(as_json))
+
+
+def _printer(as_json: bool) -> commands.Printer:
+    """Return what prints a command's report: tables for people, or one JSON object."""
+
+    def show(data: Any, table: Any) -> None:
+        if as_json:
+            click.echo(json.dumps(data))
+        else:
+            table(output())
+
+    return show
+
+
+def _refuse(message: str, code: int) -> int:
+    """Say in one line why the command ends here."""
+    line = " ".join(message.split())
+    print(f"kernevo: {''.join(each if each.isprintable() else '?' for each in line)}", file=sys.stderr)
+    return code

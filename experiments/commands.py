@@ -1,0 +1,199 @@
+"""What each command does, once its arguments are read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from evo.candidate import Kernel
+from evo.engine import Engine
+from evo.errors import UsageError
+from evo.evaluation import Evaluation, Status
+from evo.journal import JournalReader
+from evo.lineage import Lineage
+from evo.replay import recorded_engine, replay
+from evo.task import Role, Task
+from experiments import console, render
+from experiments.build import build_engine, buildable, open_evaluator
+from experiments.doctor import examine, show_findings
+from experiments.reading import read_text
+from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
+from experiments.session import Session, begin, go_on, search
+from experiments.settings import read_settings
+from experiments.suites.loader import load_task, task_names
+from experiments.tracking_settings import without_secrets
+from experiments.watching import store_uri, watching
+from fitness.policy import breach
+from fitness.settings import FitnessSettings
+
+Printer = Callable[[Any, Callable[[Console], None]], None]
+"""Shows a report: its data, and how to print it for people."""
+
+INTERRUPTED = 130
+
+
+def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
+    """Begin a run and search until it stops; return the exit code."""
+    settings = read_settings(config, changes)
+    task = load_task(settings.task)
+    engine = build_engine(settings, task)
+    folder = new_run_folder(out) if out else default_run_folder(task.name, datetime.now())
+    return _search(begin(folder, settings, engine), quiet)
+
+
+def resume(folder: Path, changes: Sequence[str], quiet: bool) -> int:
+    """Go on with a run and return the exit code."""
+    existing_run_folder(folder, SETTINGS)
+    settings = read_settings(folder / SETTINGS, changes)
+    return _search(go_on(folder, settings), quiet)
+
+
+def status(folder: Path, show: Printer) -> None:
+    """Report where a run stands."""
+    with _reading(folder) as (engine, reason):
+        show(
+            render.status_data(folder, engine, reason), lambda console: _print_status(console, engine, reason)
+        )
+
+
+def best(folder: Path, show: Printer) -> None:
+    """Report the best kernel of a run."""
+    with _reading(folder) as (engine, _):
+        elite = engine.elite
+        if elite is None or elite.candidate.kernel is None:
+            raise UsageError(f"run {folder} has no best kernel yet: nothing is evaluated")
+        source = elite.candidate.kernel.source
+        show(
+            {**render.individual_data(elite), "source_text": source},
+            lambda _: click.echo(source, nl=False),
+        )
+
+
+def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
+    """Report the line of descent of a candidate, or those related to it."""
+    with _reading(folder) as (engine, _):
+        if engine.elite is None:
+            raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
+        start = engine.elite.number if number is None else number
+        family = Lineage(engine.individuals)
+        related: dict[str, Callable[[int], tuple[int, ...]]] = {
+            "line": family.line,
+            "ancestors": family.ancestors,
+            "descendants": family.descendants,
+            "all": lambda _: tuple(engine.individuals),
+        }
+        numbers = related[relation](start)
+        show(
+            render.lineage_data(engine, numbers),
+            lambda console: render.show_candidates(console, engine, numbers, steps=relation == "line"),
+        )
+
+
+def evaluate(file: Path, task_name: str, target: str, show: Printer) -> None:
+    """Report the verdict on a kernel file, beside the task's seed kernel."""
+    task = load_task(task_name)
+    buildable(target)
+    kernel = Kernel(read_text(file, "kernel file"))
+    broken = breach(kernel.source, task.entry_point)
+    if broken and broken.status is Status.MALFORMED:
+        raise UsageError(f"{file}: {broken.feedback}")
+    evaluation, baseline = asyncio.run(_evaluate(kernel, task, FitnessSettings(target=target)))
+    show(
+        render.evaluation_data(evaluation, baseline),
+        lambda console: render.show_evaluation(console, evaluation, baseline),
+    )
+
+
+def tasks(show: Printer) -> None:
+    """Report the tasks that come with kernevo."""
+    loaded = [load_task(name) for name in task_names()]
+    table = Table()
+    for heading in ("task", "level", "entry point", "check", "timed"):
+        table.add_column(heading)
+    for task in loaded:
+        workloads = (", ".join(each.name for each in task.having(role)) for role in (Role.CHECK, Role.TIME))
+        table.add_row(task.name, str(task.level), task.entry_point, *workloads)
+    data = [
+        {"name": task.name, "level": task.level, "entry_point": task.entry_point,
+         "instruction": task.instruction, "workloads": [each.name for each in task.workloads]}
+        for task in loaded
+    ]  # fmt: skip
+    show({"tasks": data}, lambda console: console.print(table))
+
+
+def sync(folder: Path, uri: str | None) -> None:
+    """Rebuild a run in MLflow from its journal."""
+    from experiments.syncing import sync_run  # MLflow takes seconds to import
+
+    existing_run_folder(folder, SETTINGS, JOURNAL)
+    store, synced = sync_run(folder, uri)
+    done = "replaced" if synced.replaced else "brought up to date"
+    console.output().print(
+        f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points"
+    )
+
+
+def doctor(show: Printer) -> None:
+    """Report what this machine has."""
+    findings = asyncio.run(examine())
+    show({"findings": msgspec.to_builtins(findings)}, lambda console: show_findings(console, findings))
+
+
+def _search(session: Session, quiet: bool) -> int:
+    """Search, show how it ended, and return the exit code."""
+    with contextlib.closing(session.journal):
+        reason = _watched(session, quiet)
+        if not quiet:
+            out = console.output()
+            render.show_outcome(out, session.folder, session.engine, reason)
+            if session.settings.tracking.enabled:
+                store = without_secrets(store_uri(session.folder, session.settings))
+                out.print(f"see it: {_viewer(store)}")
+    return 0 if reason else INTERRUPTED
+
+
+def _watched(session: Session, quiet: bool) -> str | None:
+    """Search and return why it stopped; None if it was interrupted, at whatever moment."""
+    try:
+        with watching(session, quiet) as trackers:
+            return asyncio.run(search(session, trackers))
+    except KeyboardInterrupt:
+        return None
+
+
+async def _evaluate(kernel: Kernel, task: Task, settings: FitnessSettings) -> tuple[Evaluation, Evaluation]:
+    """Return the verdicts on a kernel and on the task's seed kernel."""
+    async with open_evaluator(settings, seed=0) as evaluator:
+        evaluation = await evaluator.evaluate(kernel, task)
+        return evaluation, await evaluator.evaluate(task.seed, task)
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[tuple[Engine, str | None]]:
+    """Read a run back from its journal, also while it is searching; yield its engine and why it stopped."""
+    existing_run_folder(folder, JOURNAL)
+    with JournalReader(folder / JOURNAL) as journal:
+        engine = recorded_engine(journal)
+        for _ in replay(journal, engine):
+            pass
+        yield engine, engine.stopped
+
+
+def _print_status(console: Console, engine: Engine, reason: str | None) -> None:
+    render.show_table(console, engine)
+    console.print(f"stopped: {reason}" if reason else "not stopped: searching, or interrupted")
+
+
+def _viewer(store: str) -> str:
+    """Return how to look at an MLflow store."""
+    return store if store.startswith("http") else f"mlflow server --backend-store-uri {shlex.quote(store)}"

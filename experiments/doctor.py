@@ -1,0 +1,91 @@
+"""`kernevo doctor`: what this machine has, and what stands between candidates and it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from evo.errors import KernevoError
+from experiments.build import evaluator_in
+from experiments.suites.loader import load_task
+from fitness.devices import DEVICES
+from fitness.rooms import Rooms, open_rooms
+from fitness.sandbox import Isolation
+from fitness.settings import FitnessSettings
+
+PACKAGES = ("kernevo", "torch", "triton", "deap", "mlflow", "numpy", "libcst")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at: what it is, how it stands, and whether that is as it should be."""
+
+    what: str
+    value: str
+    good: bool
+
+
+async def examine() -> list[Finding]:
+    """Look at packages, isolation and targets; a room that cannot start is a finding too."""
+    findings = [Finding("machine", f"{platform.platform()}, {os.cpu_count()} cores", True)]
+    findings += [_package(name) for name in PACKAGES]
+    try:
+        async with open_rooms() as rooms:
+            findings += _isolation(rooms)
+            for arch in DEVICES:
+                findings.append(await _target(arch, rooms))
+    except KernevoError as error:
+        return [*findings, Finding("rooms", str(error), False)]
+    return findings
+
+
+def show_findings(console: Console, findings: list[Finding]) -> None:
+    """Print the findings."""
+    table = Table(show_header=False)
+    for each in findings:
+        table.add_row("ok" if each.good else "!!", each.what, each.value)
+    console.print(table)
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, version(name), True)
+    except PackageNotFoundError:
+        return Finding(name, "not installed", False)
+
+
+def _isolation(rooms: Rooms) -> list[Finding]:
+    """Return what stands between each room's candidates and the machine."""
+    return [
+        Finding(f"room {name}", _in_words(isolation), not isolation.problems)
+        for name, isolation in rooms.isolation().items()
+        if isolation != Isolation()
+    ]
+
+
+def _in_words(isolation: Isolation) -> str:
+    parts = [
+        f"namespaces {' '.join(isolation.namespaces) or 'none'}",
+        f"Landlock {isolation.landlock_abi}" if isolation.landlock_abi else "no Landlock",
+        "seccomp" if isolation.seccomp else "no seccomp",
+        f"scratch {isolation.scratch}",
+        f"runs as {isolation.user}",
+        *isolation.problems,
+    ]
+    return "; ".join(parts)
+
+
+async def _target(arch: str, rooms: Rooms) -> Finding:
+    """Take a task's seed kernel through the whole cascade for a target."""
+    task = load_task("flip")
+    try:
+        async with evaluator_in(rooms, FitnessSettings(target=arch), seed=0) as evaluator:
+            evaluation = await evaluator.evaluate(task.seed, task)
+    except KernevoError as error:
+        return Finding(f"target {arch}", str(error), False)
+    said = f"{evaluation.status} ({evaluation.source}), {evaluation.cost.cpu_seconds:.2f} CPU seconds"
+    return Finding(f"target {arch}", f"{said} {evaluation.feedback}".strip(), evaluation.passed)

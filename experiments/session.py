@@ -1,0 +1,138 @@
+"""One session of a run: opens or goes on with a run folder, searches, and leaves the best kernel behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from evo.engine import Engine
+from evo.errors import SettingsError
+from evo.events import Event
+from evo.fold import IDENTITY, TASK, fold
+from evo.identity import RunIdentity
+from evo.journal import Journal, JournalReader
+from evo.loop import Search
+from evo.protocols import Tracker
+from evo.records import Opened
+from evo.tables import is_blank
+from evo.task import Task
+from experiments.build import build_engine, open_evaluator
+from experiments.interrupts import stopping
+from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_whole
+from experiments.settings import RunSettings, parse_settings
+from experiments.suites.loader import load_task
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """An open run, folded and ready to go on.
+
+    Attributes:
+        folder: the run folder.
+        settings: as resolved when the run began, with this session's changes.
+        journal: open for writing; whoever opened the session closes it.
+        engine: with the journal folded in.
+        past: what former sessions saw.
+    """
+
+    folder: Path
+    settings: RunSettings
+    journal: Journal
+    engine: Engine
+    past: tuple[Event, ...] = ()
+
+
+def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
+    """Return the session of a new run in an empty folder.
+
+    Raises:
+        RunFolderError: a folder that cannot hold a run.
+        JournalError: the journal cannot be written.
+    """
+    claim(folder, settings.to_toml())
+    journal = _first_journal(folder, engine)
+    return Session(folder=folder, settings=settings, journal=journal, engine=engine)
+
+
+def go_on(folder: Path, settings: RunSettings) -> Session:
+    """Return the session of a run that was begun before.
+
+    The run keeps the task that it began with, whatever became of the task's folder.
+
+    Raises:
+        UsageError: a run in use, or settings that differ in what must stay the same.
+        JournalError: the journal does not fold.
+    """
+    if is_blank(folder / JOURNAL):  # killed before it was laid out
+        engine = build_engine(settings, load_task(settings.task))
+        journal = _first_journal(folder, engine)
+        return Session(folder=folder, settings=settings, journal=journal, engine=engine)
+    journal = Journal(folder / JOURNAL)
+    try:
+        _refuse_changes(journal, settings)
+        engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task))
+        past = tuple(fold(journal, engine))
+        write_whole(folder / SETTINGS, settings.to_toml())
+    except BaseException:
+        journal.close()
+        raise
+    return Session(folder=folder, settings=settings, journal=journal, engine=engine, past=past)
+
+
+async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
+    """Search until the run stops and return why; None if it was interrupted.
+
+    Interrupt (Ctrl-C) and termination signals end the session in order, also while the rooms still start;
+    whatever was in flight is owed.
+
+    Raises:
+        RunFailure: the seed kernel does not pass, the journal cannot be written, or a room failed.
+    """
+    work = asyncio.create_task(_search(session, trackers))
+    with stopping(lambda: _cancel(work)):
+        await asyncio.wait([work])
+    reason = None if work.cancelled() else work.result()
+    if session.engine.elite is not None:
+        write_best(session.folder, session.engine.elite)
+    return reason
+
+
+def _cancel(work: asyncio.Task[str | None]) -> None:
+    work.cancel()
+
+
+async def _search(session: Session, trackers: Sequence[Tracker]) -> str | None:
+    settings = session.settings
+    async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
+        return await Search(session.engine, evaluator, session.journal, trackers).run(settings.to_toml())
+
+
+def _first_journal(folder: Path, engine: Engine) -> Journal:
+    """Return the journal of a run that has done nothing yet, and can be read from now on."""
+    journal = Journal.create(folder / JOURNAL)
+    try:
+        journal.set_meta(TASK, engine.task)
+        journal.set_meta(IDENTITY, RunIdentity.of(engine))
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
+def _refuse_changes(journal: JournalReader, settings: RunSettings) -> None:
+    """Refuse settings that would have asked for other candidates, and that the run's identity does not hold.
+
+    Raises:
+        SettingsError: another task or other weights than the run's first session had.
+    """
+    opened = next((entry.record for entry in journal.entries() if isinstance(entry.record, Opened)), None)
+    if opened is None:
+        return
+    begun = parse_settings(journal.blob(opened.settings).decode(), f"the settings in {journal.path}")
+    pairs = (("task", begun.task, settings.task),
+             ("operators.weights", begun.operators.weights, settings.operators.weights))  # fmt: skip
+    for name, was, now in pairs:
+        if was != now:
+            raise SettingsError(f"a run goes on with what it began with, but {name} was {was!r}, got {now!r}")

@@ -1,0 +1,13 @@
+"""softmax over the last axis."""
+
+import torch
+
+
+def make_inputs(workload, generator, device):
+    shape = (workload.sizes["rows"], workload.sizes["cols"])
+    dtype = getattr(torch, workload.dtype)
+    return (torch.randn(shape, generator=generator, device=device).to(dtype),)
+
+
+def reference(x):
+    return torch.softmax(x, dim=-1)
