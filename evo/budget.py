@@ -33,7 +33,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in self.__struct_fields__:
             limit = getattr(self, name)
             if limit is not None and not 0 < limit < math.inf:
-                raise SettingsError(f"budget.{name} must be positive and finite, got {limit}")
+                raise SettingsError(f"search.budget.{name} must be positive and finite, got {limit}")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

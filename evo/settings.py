@@ -16,6 +16,10 @@ class Mode(StrEnum):
     GENERATIONAL = "generational"
 
 
+MOST = 100_000
+"""What a generation, a population or work in flight may count: far more than a search of days evaluates."""
+
+
 class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one search.
 
@@ -30,7 +34,7 @@ class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         evaluations_in_flight: evaluations under way at once; changes no result.
 
     Raises:
-        SettingsError: a count below 1, or a seed that does not fit 64 bits.
+        SettingsError: a count below 1 or beyond what a machine holds, or a seed that does not fit 64 bits.
     """
 
     mode: Mode = Mode.GENERATIONAL
@@ -45,7 +49,7 @@ class SearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def __post_init__(self) -> None:
         """Refuse what no search can run with."""
         for name in ("population", "offspring", "tournament", "proposals_in_flight", "evaluations_in_flight"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"search.{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise SettingsError(f"search.{name} must be 1 to {MOST}, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**64:
             raise SettingsError(f"search.seed must be 0 to 2**64 - 1, got {self.seed}")

@@ -16,6 +16,9 @@ import click
 from evo.errors import RunFailure, UsageError
 from experiments import commands
 from experiments.console import output
+from experiments.tracking_settings import cut
+
+LONGEST_MESSAGE = 600
 
 RUN = click.argument("run", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -147,6 +150,6 @@ def _printer(as_json: bool) -> commands.Printer:
 
 def _refuse(message: str, code: int) -> int:
     """Say in one line why the command ends here."""
-    line = " ".join(message.split())
+    line = cut(" ".join(message.split()), LONGEST_MESSAGE)
     print(f"kernevo: {''.join(each if each.isprintable() else '?' for each in line)}", file=sys.stderr)
     return code

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from experiments.doctor import PACKAGES
+import pytest
+
+from experiments.console import output
+from experiments.doctor import PACKAGES, Finding, show_findings
 from fitness.devices import DEVICES
 from tests.commanded import reported
-from tests.experiments.commanding import kernevo
 
 
 def test_it_reports_packages_rooms_and_targets() -> None:
@@ -19,8 +21,9 @@ def test_it_reports_packages_rooms_and_targets() -> None:
     assert any(name.startswith("room ") for name in findings)
 
 
-def test_people_get_a_table() -> None:
-    done = kernevo("doctor")
-    assert (done.returncode, done.stderr) == (0, "")
-    for word in ("triton", "room capture", "target gfx942"):
-        assert word in done.stdout
+def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [Finding("triton", "3.6.0", True), Finding("target [gfx942]", "room 'x' cannot start", False)]
+    show_findings(output(), findings)
+    shown = capsys.readouterr().out
+    assert "│ ok │ triton          │ 3.6.0" in shown
+    assert "│ !! │ target [gfx942] │ room 'x' cannot start" in shown

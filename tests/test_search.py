@@ -156,7 +156,10 @@ def test_it_goes_on_with_a_larger_budget_from_another_folder(searched: Searched,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_store_that_does_not_answer_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_is_said_once_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -16,6 +16,8 @@ from experiments.reading import read_text
 from experiments.suites.sizes import LARGEST, evaluate
 
 SUITES = Path(__file__).parent
+FAMILIES = ("large", "small", "heavy_tail", "zeros", "one_hot", "minus_infinity")
+"""Input families that a task may name: those of `fitness.families`, which cannot be asked without torch."""
 ITEM_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int8": 1}
 
 
@@ -107,6 +109,10 @@ def _check(task: Task) -> None:
         (len(set(names)) < len(names), f"workload names must differ, got {', '.join(names)}"),
         (not task.having(Role.CHECK), "at least one workload must have role 'check', got none"),
         (not task.having(Role.TIME), "at least one workload must have role 'time', got none"),
+        (
+            not set(task.families) <= set(FAMILIES),
+            f"families must be among {', '.join(FAMILIES)}, got {', '.join(task.families)}",
+        ),
         (not 1 <= task.level <= 5, f"level must be 1 to 5, got {task.level}"),
         ("make_inputs" not in _functions(task, "reference.py"), "reference.py must define make_inputs"),
         ("reference" not in _functions(task, "reference.py"), "reference.py must define reference"),

@@ -11,7 +11,7 @@ import pytest
 from evo.errors import TaskError
 from evo.task import Role
 from experiments.reading import LARGEST
-from experiments.suites.loader import SUITES, load_task, task_names
+from experiments.suites.loader import FAMILIES, SUITES, load_task, task_names
 from tests.experiments.commanding import refused
 
 
@@ -67,6 +67,7 @@ FAULTS = {
     "a size without end": ("rows = 5", f"rows = {10**30}", f"got rows = {10**30}"),
     "a tolerance that is none": ("exact = true", "max_multiple = nan", "positive and finite, got nan"),
     "a tolerance of zero": ("exact = true", "rms_multiple = 0.0", "positive and finite, got 0.0"),
+    "an unknown family": ('"one_hot"', '"one_hott"', "families must be among large, small, heavy_tail, "),
     "another entry point": ('entry_point = "flip"', 'entry_point = "flop"', "the entry point 'flop'"),
 }
 
@@ -78,6 +79,13 @@ def test_a_fault_in_the_task_file(fault: str, folder: Path, capsys: pytest.Captu
     said = refused(["evaluate", folder / "seed.py", "--task", folder], capsys)
     assert said.startswith("task mine: ")
     assert rule in said
+
+
+def test_families_are_those_of_the_fitness() -> None:
+    from fitness.families import FAMILIES as JUDGED
+    from fitness.messages import NORMAL
+
+    assert {*FAMILIES, NORMAL} == set(JUDGED)
 
 
 @pytest.mark.parametrize("role", ["check", "time"])

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evo.budget import Budget
-from evo.settings import SearchSettings
+from evo.settings import MOST, SearchSettings
 from experiments.settings import RunSettings, flatten, parse_settings, read_settings
 from experiments.tracking_settings import TrackingSettings
 from fitness.settings import FitnessSettings, StageLimits
 from operators.settings import OperatorSettings, OperatorWeights
 
-counts = st.integers(1, 10**6)
+counts = st.integers(1, MOST)
 amounts = st.floats(1e-300, 1e300)
 weights = st.floats(0, 1e300)
 texts = st.text(st.characters(codec="utf-8"))
