@@ -14,7 +14,7 @@ search: $(READY) ## Search for a faster softmax for MI300X, modelled: no GPU, no
 	$(BIN)/kernevo run experiments/configs/softmax.toml
 
 test: $(READY) ## Run the whole test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --maxschedchunk=2
 
 check: $(READY) ## Check format, lint, types, floors and that mlflow/ hides nothing
 	$(BIN)/ruff format --check .

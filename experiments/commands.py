@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -196,4 +199,8 @@ def _print_status(console: Console, engine: Engine, reason: str | None) -> None:
 
 def _viewer(store: str) -> str:
     """Return how to look at an MLflow store."""
-    return store if store.startswith("http") else f"mlflow server --backend-store-uri {shlex.quote(store)}"
+    if store.startswith("http"):
+        return store
+    beside = Path(sys.executable).with_name("mlflow")
+    command = "mlflow" if shutil.which("mlflow") else shlex.quote(os.path.relpath(beside))
+    return f"{command} server --backend-store-uri {shlex.quote(store)}, then open http://127.0.0.1:5000"
