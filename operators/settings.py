@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import msgspec
 
 from evo.errors import SettingsError
-from evo.protocols import Operator
+from evo.protocols import Operator, Portfolio
+from operators.bandit import Bandit, BanditSettings
+from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
@@ -49,10 +52,14 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Which operators a run asks.
 
     Attributes:
-        weights: how often each operator is asked.
+        weights: how often each operator is asked; under the bandit, how its floor is shared.
+        portfolio: `fixed` draws by the weights alone, `bandit` also by what each operator lately gained.
+        bandit: how the bandit forgets and explores.
     """
 
     weights: OperatorWeights = OperatorWeights()
+    portfolio: Literal["fixed", "bandit"] = "fixed"
+    bandit: BanditSettings = BanditSettings()
 
 
 def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, Operator]:
@@ -66,3 +73,11 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
     operators: dict[str, Operator] = {rewrite.name: RewriteOperator(rewrite) for rewrite in rewrites}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
+
+
+def build_portfolio(settings: OperatorSettings) -> Portfolio:
+    """Return the portfolio that the settings name, fresh; it must be used in one run only."""
+    weights = settings.weights.by_name
+    if settings.portfolio == "bandit":
+        return Bandit(weights, settings.bandit)
+    return FixedWeights(weights)
