@@ -201,7 +201,9 @@ class Engine:
             self._baseline = self._baseline or evaluation
             individual = assess(candidate, self._repeats.settle(candidate, evaluation), self._baseline)
             self._individuals[number] = individual
-            self._portfolio.credit(individual)
+            self._portfolio.credit(
+                individual, [self._individuals[each] for each in candidate.proposal.parents]
+            )
             settled.append(Settled(individual=individual, elite=self._crown(individual)))
             offspring.append(individual)
         self._population = selection.survivors([*self._population, *offspring], self.settings.population)

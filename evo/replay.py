@@ -75,7 +75,7 @@ class _NoChoice:
     def choose(self, rng: random.Random, names: Sequence[str]) -> str:
         return rng.choice(names)
 
-    def credit(self, individual: Individual) -> None:
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
         pass
 
 

@@ -176,9 +176,11 @@ class ChainPortfolio:
     def choose(self, rng: random.Random, names: Sequence[str]) -> str:
         return names[(rng.randrange(len(names)) + int.from_bytes(self._chain)) % len(names)]
 
-    def credit(self, individual: Individual) -> None:
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
         self.credited.append(individual.number)
-        link = f"{individual.number} {individual.evaluation.status} {individual.fitness.values}"
+        assert individual.candidate.proposal.parents == tuple(parent.number for parent in parents)
+        gains = [parent.fitness.values for parent in parents]
+        link = f"{individual.number} {individual.evaluation.status} {individual.fitness.values} {gains}"
         self._chain = hashlib.sha256(self._chain + link.encode()).digest()
 
 
