@@ -122,6 +122,10 @@ class Engine:
         """Return what was told of the same kernel before, if anything, so that it need not run again."""
         return self._verdicts.get(kernel.digest)
 
+    def repeats(self, kernel: Kernel) -> bool:
+        """Return whether a settled candidate has the same kernel; one behind the barrier is none."""
+        return kernel in self._repeats
+
     def ask(self) -> Proposal | None:
         """Return the next proposal; None if the search has stopped or waits for tells at its barrier."""
         place = self._asked - len(self._individuals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evo.candidate import Candidate
+from evo.candidate import Candidate, Kernel
 from evo.evaluation import Evaluation
 
 
@@ -11,6 +11,10 @@ class Repeats:
 
     def __init__(self) -> None:
         self._firsts: dict[str, int] = {}
+
+    def __contains__(self, kernel: Kernel) -> bool:
+        """Whether a candidate with the same kernel was settled."""
+        return f"kernel {kernel.digest}" in self._firsts
 
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation, as a duplicate of the first candidate with the same kernel or plan if any.

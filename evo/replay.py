@@ -15,7 +15,6 @@ from evo.identity import RunIdentity
 from evo.journal import JournalReader
 from evo.objective import Individual
 from evo.records import Asked, Ended
-from evo.settings import SearchSettings
 from evo.task import Task
 
 
@@ -28,17 +27,9 @@ def recorded_engine(journal: JournalReader) -> Engine:
     task, identity = journal.meta(TASK, Task), journal.meta(IDENTITY, RunIdentity)
     if task is None or identity is None:
         raise RunFolderError(f"a run can be read once a session has begun, none has: {journal.path}")
-    settings = SearchSettings(
-        mode=identity.mode,
-        seed=identity.seed,
-        population=identity.population,
-        offspring=identity.offspring,
-        tournament=identity.tournament,
-        budget=Budget(),
-    )
     asked = (entry.record.proposal for entry in journal.entries() if isinstance(entry.record, Asked))
     proposer = RecordedProposer({proposal.number: proposal for proposal in asked})
-    return Engine(task, settings, {}, _NoChoice(), identity.source, identity.device, proposer)
+    return Engine(task, identity.settings(), {}, _NoChoice(), identity.source, identity.device, proposer)
 
 
 def replay(journal: JournalReader, engine: Engine) -> Iterator[Event]:
