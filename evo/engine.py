@@ -14,7 +14,7 @@ from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
 from evo.events import Event, GenerationEnded, Settled, Stopped, Told
 from evo.objective import Individual, assess
-from evo.proposing import Proposer, TournamentProposer, seed_proposal
+from evo.proposing import Proposer, SelectingProposer, seed_proposal
 from evo.protocols import Operator, Portfolio
 from evo.repeats import Repeats
 from evo.settings import SearchSettings
@@ -44,7 +44,7 @@ class Engine:
     ) -> None:
         """Begin a search whose evaluations all come from `source` on `device`.
 
-        Proposals are drawn by tournament and portfolio unless another proposer is given.
+        Proposals are drawn by selection and portfolio unless another proposer is given.
 
         Raises:
             ValueError: an operator under a name that is not its own, or called `seed`.
@@ -55,7 +55,7 @@ class Engine:
         self.source = source
         self.device = device
         self._portfolio = portfolio
-        self._proposer = proposer or TournamentProposer(task, settings, operators, portfolio)
+        self._proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         self._budget = settings.budget
         self._outside: str | None = None
         self._exhausted: str | None = None
@@ -210,7 +210,8 @@ class Engine:
             )
             settled.append(Settled(individual=individual, elite=self._crown(individual)))
             offspring.append(individual)
-        self._population = selection.survivors([*self._population, *offspring], self.settings.population)
+        former = self._population[: self.settings.elites]
+        self._population = selection.survivors([*former, *offspring], self.settings.population)
         ended = GenerationEnded(
             generation=self._generation,
             told=len(self._individuals),

@@ -10,7 +10,7 @@ from typing import Protocol
 from evo.candidate import Proposal
 from evo.objective import Individual
 from evo.protocols import Operator, Portfolio
-from evo.selection import tournament
+from evo.selection import SELECTORS
 from evo.settings import SearchSettings
 from evo.task import Task
 
@@ -41,8 +41,8 @@ class Proposer(Protocol):
         """Return a proposal for each number, in order; None if no operator applies to the population."""
 
 
-class TournamentProposer:
-    """Parents by tournament, operators by the portfolio. It holds no state of its own; the portfolio may."""
+class SelectingProposer:
+    """Parents by selection, operators by the portfolio. It holds no state of its own; the portfolio may."""
 
     def __init__(
         self, task: Task, settings: SearchSettings, operators: Mapping[str, Operator], portfolio: Portfolio
@@ -100,10 +100,11 @@ class TournamentProposer:
     def _lineups(
         self, population: Sequence[Individual], rng: random.Random
     ) -> Iterator[Sequence[Individual]]:
-        """Yield parents to try: drawn by tournament at first, then each of the population, best first."""
+        """Yield parents to try: drawn by selection at first, then each of the population, best first."""
         width = max((operator.arity for operator in self._operators.values()), default=0)
+        select = SELECTORS[self._settings.selection]
         for _ in range(DRAWS):
-            yield tournament(population, width, self._settings.tournament, rng)
+            yield select(population, width, self._settings.tournament, rng)
         for first in range(len(population)):
             yield [*population[first:], *population[:first]][:width]
 

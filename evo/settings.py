@@ -16,6 +16,20 @@ class Mode(StrEnum):
     GENERATIONAL = "generational"
 
 
+class Selection(StrEnum):
+    """How parents are drawn.
+
+    Attributes:
+        TOURNAMENT: the best of as many as `tournament` says, drawn with replacement.
+        TRUNCATION: evenly from the best 1/`tournament` of the population.
+        LEXICASE: by epsilon-lexicase on each timed workload's speed-up; tournament where none has passed.
+    """
+
+    TOURNAMENT = "tournament"
+    TRUNCATION = "truncation"
+    LEXICASE = "lexicase"
+
+
 class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     """What shapes a search's result, and so stays as it is for the whole of a run.
 
@@ -23,7 +37,9 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         mode: how results flow back into the search.
         population: survivors kept at each barrier (mu).
         offspring: proposals a generation (lambda).
-        tournament: individuals that a parent is the best of.
+        selection: how parents are drawn.
+        tournament: individuals that a parent is the best of, or drawn from what share of all.
+        elites: of the former survivors, the best so many stay if they rank high enough; None lets all stay.
         redraws: times that a proposal is made again if its kernel repeats one settled before.
         seed: 64 bits from which all randomness of the search comes.
 
@@ -34,7 +50,9 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.GENERATIONAL
     population: int = 16
     offspring: int = 16
+    selection: Selection = Selection.TOURNAMENT
     tournament: int = 3
+    elites: int | None = None
     redraws: int = 3
     seed: int = 0
 
@@ -42,6 +60,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what no search can run with."""
         for name, least in (("population", 1), ("offspring", 1), ("tournament", 1), ("redraws", 0)):
             at_least(least, name, getattr(self, name))
+        at_least(1, "elites", 1 if self.elites is None else self.elites)
         if not 0 <= self.seed < 2**64:
             raise SettingsError(f"search.seed must be 0 to 2**64 - 1, got {self.seed}")
 
