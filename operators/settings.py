@@ -10,6 +10,7 @@ import msgspec
 from evo.errors import SettingsError
 from evo.protocols import Operator, Portfolio
 from operators.bandit import Bandit, BanditSettings
+from operators.crossover import Crossover
 from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.family import Backend, Rewrite
@@ -25,6 +26,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tiles: sizes of the blocks that a program works on.
         launch_options: warps, stages and what else a launch may ask of its target.
         one_pass: reductions over several passes made one-pass.
+        crossover: tiles, launch options or function bodies of one parent in another; left out by default.
 
     Raises:
         SettingsError: a weight that is negative or not finite, or none that is positive.
@@ -33,6 +35,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     tiles: float = 1.0
     launch_options: float = 1.0
     one_pass: float = 1.0
+    crossover: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing could be drawn by."""
@@ -71,7 +74,8 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
     rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
-    operators: dict[str, Operator] = {rewrite.name: RewriteOperator(rewrite) for rewrite in rewrites}
+    made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend))
+    operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
+import libcst as cst
+
+from operators.crossings import crossings, parts_of
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.tiles import Tiles
@@ -37,8 +41,22 @@ def kernels() -> dict[str, str]:
     return made
 
 
+def crossed() -> dict[str, str]:
+    """Return what kernels become that take parts of one another, by entry point and a number."""
+    made: dict[str, str] = {}
+    for entry, source in (("softmax", SMALL_SOFTMAX), ("log_softmax", LOG_SOFTMAX)):
+        resized = source.replace("BLOCK=64", "BLOCK=32, num_stages=1")
+        pool = [source, *sources(OnePass(), source).values(), *sources(OnePass(), resized).values()]
+        parts = [parts_of(cst.parse_module(each), "hip") for each in pool]
+        children = {v.source() for one, other in permutations(parts, 2) for v in crossings(one, other)}
+        fresh = sorted(children - set(pool))
+        assert len(fresh) >= 4
+        made |= {f"{entry}.crossed{number}": child for number, child in enumerate(fresh)}
+    return made
+
+
 def test_seeds_and_rewrites_compute_what_torch_computes(tmp_path: Path):
-    made = kernels()
+    made = kernels() | crossed()
     for name, source in made.items():
         (tmp_path / f"{name}.py").write_text(source)
     script = Path(__file__).with_name("interpreting.py")
