@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from evo import selection
 from evo.admission import admit
-from evo.budget import Budget, Standing, spent
+from evo.budget import Budget, spent
 from evo.candidate import Candidate, Kernel, Proposal
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
-from evo.events import Event, GenerationEnded, Settled, Stopped, Told
-from evo.objective import Individual, assess
+from evo.events import Event, Stopped, Told
+from evo.ledger import Ledger
+from evo.objective import Individual
 from evo.proposing import Proposer, SelectingProposer, seed_proposal
 from evo.protocols import Operator, Portfolio
-from evo.repeats import Repeats
 from evo.settings import SearchSettings
 from evo.task import Task
 
@@ -54,19 +52,12 @@ class Engine:
         self.operators = MappingProxyType(dict(operators))
         self.source = source
         self.device = device
-        self._portfolio = portfolio
         self._proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         self._budget = settings.budget
         self._outside: str | None = None
         self._exhausted: str | None = None
-        self._individuals: dict[int, Individual] = {}
+        self._ledger = Ledger(settings, portfolio)
         self._verdicts: dict[str, Evaluation] = {}
-        self._repeats = Repeats()
-        self._baseline: Evaluation | None = None
-        self._elite: Individual | None = None
-        self._elite_generation = 0
-        self._population: tuple[Individual, ...] = ()
-        self._generation = 0
         self._asked = 0
         self._cut = False
         self._drawn: tuple[Proposal, ...] | None = (seed_proposal(settings.seed),)
@@ -80,7 +71,7 @@ class Engine:
     @property
     def generation(self) -> int:
         """The generation under way: 0 until the seed is settled."""
-        return self._generation
+        return self._ledger.generation
 
     @property
     def asked(self) -> int:
@@ -90,33 +81,33 @@ class Engine:
     @property
     def told(self) -> int:
         """Candidates told so far, the seed and those that wait for the barrier included."""
-        return len(self._individuals) + len(self._waiting)
+        return len(self._ledger.individuals) + len(self._waiting)
 
     @property
     def pending(self) -> tuple[Proposal, ...]:
         """Proposals asked and not yet told, in order."""
-        drawn = (self._drawn or ())[: self._asked - len(self._individuals)]
+        drawn = (self._drawn or ())[: self._asked - len(self._ledger.individuals)]
         return tuple(proposal for proposal in drawn if proposal.number not in self._waiting)
 
     @property
     def individuals(self) -> Mapping[int, Individual]:
         """All settled individuals by number, numbers ascending."""
-        return MappingProxyType(self._individuals)
+        return MappingProxyType(self._ledger.individuals)
 
     @property
     def population(self) -> tuple[Individual, ...]:
-        """The survivors of the last barrier, best first."""
-        return self._population
+        """The survivors of the last barrier on all islands, each once, best first."""
+        return self._ledger.population
 
     @property
     def elite(self) -> Individual | None:
         """The best so far; None until the seed is settled."""
-        return self._elite
+        return self._ledger.elite
 
     @property
     def baseline(self) -> Evaluation | None:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
-        return self._baseline
+        return self._ledger.baseline
 
     def known(self, kernel: Kernel) -> Evaluation | None:
         """Return what was told of the same kernel before, if anything, so that it need not run again."""
@@ -124,11 +115,11 @@ class Engine:
 
     def repeats(self, kernel: Kernel) -> bool:
         """Return whether a settled candidate has the same kernel; one behind the barrier is none."""
-        return kernel in self._repeats
+        return kernel in self._ledger.repeats
 
     def ask(self) -> Proposal | None:
         """Return the next proposal; None if the search has stopped or waits for tells at its barrier."""
-        place = self._asked - len(self._individuals)
+        place = self._asked - len(self._ledger.individuals)
         if self.stopped is not None or self._drawn is None or place >= self._size():
             return None
         self._asked += 1
@@ -141,7 +132,7 @@ class Engine:
             ValueError: a candidate never asked for, or an evaluation that no evaluator of this search makes.
             SeedError: the seed kernel did not pass.
         """
-        if candidate.number in self._individuals or candidate.number in self._waiting:
+        if candidate.number in self._ledger.individuals or candidate.number in self._waiting:
             return []
         if candidate.proposal not in self.pending:
             raise ValueError(f"a tell answers a proposal that was asked, got {candidate.proposal}")
@@ -173,14 +164,14 @@ class Engine:
             ValueError: a budget has cut the last generation short; only the journal can go on from there.
         """
         if self._cut:
-            raise ValueError(f"generation {self._generation - 1} was cut short, fold the journal to go on")
+            raise ValueError(f"generation {self.generation - 1} was cut short, fold the journal to go on")
         self._budget = budget
         self._exhausted = None
         return self._advance()
 
     def _size(self) -> int:
         """Return how many proposals the generation under way has."""
-        drawn, settled = len(self._drawn or ()), len(self._individuals)
+        drawn, settled = len(self._drawn or ()), len(self._ledger.individuals)
         limit = self._budget.evaluations
         return drawn if limit is None else max(self._asked - settled, min(drawn, limit - settled))
 
@@ -190,7 +181,7 @@ class Engine:
         before = self.stopped
         if self._waiting and len(self._waiting) == self._size():
             events = self._settle()
-        if self._asked == len(self._individuals):
+        if self._asked == len(self._ledger.individuals):
             self._exhausted = self._reason()
         if before is None and self.stopped is not None:
             events.append(Stopped(reason=self.stopped))
@@ -198,51 +189,18 @@ class Engine:
 
     def _settle(self) -> list[Event]:
         """Fold the generation in proposal order: repeats, fitness, credit, elite, survivors."""
-        settled: list[Event] = []
-        offspring: list[Individual] = []
-        for number in sorted(self._waiting):
-            candidate, evaluation = self._waiting[number]
-            self._baseline = self._baseline or evaluation
-            individual = assess(candidate, self._repeats.settle(candidate, evaluation), self._baseline)
-            self._individuals[number] = individual
-            self._portfolio.credit(
-                individual, [self._individuals[each] for each in candidate.proposal.parents]
-            )
-            settled.append(Settled(individual=individual, elite=self._crown(individual)))
-            offspring.append(individual)
-        former = self._population[: self.settings.elites]
-        self._population = selection.survivors([*former, *offspring], self.settings.population)
-        ended = GenerationEnded(
-            generation=self._generation,
-            told=len(self._individuals),
-            population=self._population,
-            statuses=dict(Counter(individual.evaluation.status for individual in offspring)),
-        )
+        settled = [self._ledger.settle(*self._waiting[number]) for number in sorted(self._waiting)]
+        self._ledger.islands.absorb([each.individual for each in settled])
         self._waiting.clear()
-        self._generation += 1
-        self._cut = len(offspring) < len(self._drawn or ())
+        self._cut = len(settled) < len(self._drawn or ())
         self._drawn = ()
-        return [*settled, ended]
-
-    def _crown(self, individual: Individual) -> bool:
-        """Make the individual the elite if it is better than the elite, and return whether it was."""
-        rivals = [individual] if self._elite is None else [self._elite, individual]
-        if selection.best(rivals) is not individual:
-            return False
-        self._elite, self._elite_generation = individual, self._generation
-        return True
+        return [*settled, self._ledger.end_generation()]
 
     def _reason(self) -> str | None:
         """Return why the search ends at this barrier, or draw the next generation and return None."""
-        stagnant = self._generation - 1 - self._elite_generation
-        standing = Standing(
-            told=len(self._individuals),
-            stagnant_generations=max(stagnant, 0),
-            speedup=None if self._elite is None else self._elite.speedup,
-        )
-        reason = spent(self._budget, standing)
+        reason = spent(self._budget, self._ledger.standing())
         if reason is None and not self._drawn:
-            first = len(self._individuals)
+            first = len(self._ledger.individuals)
             numbers = range(first, first + self.settings.offspring)
-            self._drawn = self._proposer.draw(numbers, self._generation, self._population)
+            self._drawn = self._proposer.draw(numbers, self.generation, self._ledger.islands.members)
         return NO_OPERATOR if reason is None and self._drawn is None else reason

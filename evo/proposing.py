@@ -36,9 +36,9 @@ class Proposer(Protocol):
     """Draws the proposals of a generation."""
 
     def draw(
-        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+        self, numbers: Sequence[int], generation: int, islands: Sequence[Sequence[Individual]], /
     ) -> tuple[Proposal, ...] | None:
-        """Return a proposal for each number, in order; None if no operator applies to the population."""
+        """Return a proposal for each number, in order; None if no operator applies to any island."""
 
 
 class SelectingProposer:
@@ -59,12 +59,13 @@ class SelectingProposer:
         self._portfolio = portfolio
 
     def draw(
-        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+        self, numbers: Sequence[int], generation: int, islands: Sequence[Sequence[Individual]], /
     ) -> tuple[Proposal, ...] | None:
-        """Return a proposal for each number, in order; None if no operator applies to the population.
+        """Return a proposal for each number, in order; None if no operator applies to any island.
 
-        An operator applies with the first of the drawn parents, as many as it takes; the portfolio chooses
-        among the names of those that do.
+        The islands take turns, the first with number 1; where no operator applies, the next one steps in. An
+        operator applies with the first of the drawn parents, as many as it takes; the portfolio chooses among
+        the names of those that do.
 
         Raises:
             ValueError: the portfolio chose an operator that it was not offered.
@@ -72,7 +73,7 @@ class SelectingProposer:
         answers: dict[tuple[str, tuple[int, ...]], bool] = {}
         proposals: list[Proposal] = []
         for number in numbers:
-            proposal = self._draw_one(number, generation, population, answers)
+            proposal = self._draw_one(number, generation, islands, answers)
             if proposal is None:
                 return None
             proposals.append(proposal)
@@ -82,29 +83,38 @@ class SelectingProposer:
         self,
         number: int,
         generation: int,
-        population: Sequence[Individual],
+        islands: Sequence[Sequence[Individual]],
         answers: dict[tuple[str, tuple[int, ...]], bool],
     ) -> Proposal | None:
         rng = stream(self._settings.seed, number)
         key = rng.getrandbits(64)
-        for lineup in self._lineups(population, rng):
-            names = self._applicable(lineup, answers)
-            if names:
-                name = self._portfolio.choose(rng, names)
-                if name not in names:
-                    raise ValueError(f"a portfolio chooses one of {names}, got {name!r}")
-                parents = _numbers(lineup[: self._operators[name].arity])
-                return Proposal(number=number, operator=name, parents=parents, generation=generation, key=key)
+        for turn in range(number - 1, number - 1 + len(islands)):
+            island = turn % len(islands)
+            for lineup in self._lineups(islands[island], island, rng):
+                names = self._applicable(lineup, answers)
+                if names:
+                    name = self._chosen(names, rng)
+                    parents = _numbers(lineup[: self._operators[name].arity])
+                    return Proposal(
+                        number=number, operator=name, parents=parents, island=island,
+                        generation=generation, key=key,
+                    )  # fmt: skip
         return None
 
+    def _chosen(self, names: Sequence[str], rng: random.Random) -> str:
+        name = self._portfolio.choose(rng, names)
+        if name not in names:
+            raise ValueError(f"a portfolio chooses one of {names}, got {name!r}")
+        return name
+
     def _lineups(
-        self, population: Sequence[Individual], rng: random.Random
+        self, population: Sequence[Individual], island: int, rng: random.Random
     ) -> Iterator[Sequence[Individual]]:
         """Yield parents to try: drawn by selection at first, then each of the population, best first."""
         width = max((operator.arity for operator in self._operators.values()), default=0)
-        select = SELECTORS[self._settings.selection]
+        selection, size = self._settings.selecting(island)
         for _ in range(DRAWS):
-            yield select(population, width, self._settings.tournament, rng)
+            yield SELECTORS[selection](population, width, size, rng)
         for first in range(len(population)):
             yield [*population[first:], *population[:first]][:width]
 

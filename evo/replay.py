@@ -54,9 +54,9 @@ class RecordedProposer:
         self._proposals = proposals
 
     def draw(
-        self, numbers: Sequence[int], generation: int, _population: Sequence[Individual], /
+        self, numbers: Sequence[int], generation: int, _islands: Sequence[Sequence[Individual]], /
     ) -> tuple[Proposal, ...]:
-        """Return the proposals with these numbers; the population was seen to when they were made."""
+        """Return the proposals with these numbers; the islands were seen to when they were made."""
         return tuple(self._proposals.get(number, _unasked(number, generation)) for number in numbers)
 
 

@@ -30,16 +30,37 @@ class Selection(StrEnum):
     LEXICASE = "lexicase"
 
 
+class IslandRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one island does in its own way; None does as the search does.
+
+    Attributes:
+        selection, tournament: as in `SearchRules`.
+    """
+
+    selection: Selection | None = None
+    tournament: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no island can run with."""
+        at_least(1, "island.tournament", self.tournament)
+
+
 class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     """What shapes a search's result, and so stays as it is for the whole of a run.
 
     Attributes:
         mode: how results flow back into the search.
-        population: survivors kept at each barrier (mu).
-        offspring: proposals a generation (lambda).
+        population: survivors kept at each barrier (mu) on each island.
+        offspring: proposals a generation (lambda), of all islands in turn.
         selection: how parents are drawn.
         tournament: individuals that a parent is the best of, or drawn from what share of all.
         elites: of the former survivors, the best so many stay if they rank high enough; None lets all stay.
+        islands: populations that evolve side by side; all begin with the seed kernel.
+        island: how each island selects, if any in its own way; one for each.
+        migration_every: generations from one migration along the ring of islands to the next.
+        migrants: individuals that each island sends copies of to the next one.
+        restart_after: generations without a better best after which an island begins again with the best of
+            each island; None lets it be.
         redraws: times that a proposal is made again if its kernel repeats one settled before.
         seed: 64 bits from which all randomness of the search comes.
 
@@ -53,16 +74,32 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     selection: Selection = Selection.TOURNAMENT
     tournament: int = 3
     elites: int | None = None
+    islands: int = 1
+    island: tuple[IslandRules, ...] = ()
+    migration_every: int = 5
+    migrants: int = 1
+    restart_after: int | None = None
     redraws: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no search can run with."""
-        for name, least in (("population", 1), ("offspring", 1), ("tournament", 1), ("redraws", 0)):
-            at_least(least, name, getattr(self, name))
-        at_least(1, "elites", 1 if self.elites is None else self.elites)
+        for name in ("population", "offspring", "tournament", "elites", "islands",
+                     "migration_every", "migrants", "restart_after"):  # fmt: skip
+            at_least(1, name, getattr(self, name))
+        at_least(0, "redraws", self.redraws)
+        if self.island and len(self.island) != self.islands:
+            raise SettingsError(
+                f"search.island must be given for each of {self.islands} islands or for none, "
+                f"got {len(self.island)}"
+            )
         if not 0 <= self.seed < 2**64:
             raise SettingsError(f"search.seed must be 0 to 2**64 - 1, got {self.seed}")
+
+    def selecting(self, island: int) -> tuple[Selection, int]:
+        """Return the selection and the tournament size by which parents are drawn on an island."""
+        own = self.island[island] if self.island else IslandRules()
+        return own.selection or self.selection, own.tournament or self.tournament
 
 
 class SearchSettings(SearchRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,11 +125,11 @@ class SearchSettings(SearchRules, frozen=True, kw_only=True, forbid_unknown_fiel
         at_least(1, "evaluations_in_flight", self.evaluations_in_flight)
 
 
-def at_least(least: int, name: str, value: int) -> None:
-    """Check a count.
+def at_least(least: int, name: str, value: int | None) -> None:
+    """Check a count, if there is one.
 
     Raises:
         SettingsError: it is less.
     """
-    if value < least:
+    if value is not None and value < least:
         raise SettingsError(f"search.{name} must be at least {least}, got {value}")
