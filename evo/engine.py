@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from evo.admission import admit
-from evo.budget import Budget, spent
+from evo.budget import Budget
 from evo.candidate import Candidate, Kernel, Proposal
+from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
 from evo.events import Event, Stopped, Told
 from evo.ledger import Ledger
 from evo.objective import Individual
-from evo.proposing import Proposer, SelectingProposer, seed_proposal
+from evo.proposing import Proposer, SelectingProposer
 from evo.protocols import Operator, Portfolio
 from evo.settings import SearchSettings
 from evo.task import Task
 
-NO_OPERATOR = "no operator applies to the population"
-
 
 class Engine:
-    """A generational (mu + lambda) search.
+    """A search over generations, at the pace that its mode sets.
 
     Generation 0 is the task's seed kernel alone. Each later generation has `settings.offspring` proposals,
-    the last as many as the budget leaves. Results may be told in any order; once all of a generation are
-    there, they are settled in proposal order and the survivors chosen. What is asked depends only on the
-    settings, the operators and the evaluations told, never on their order or on time.
+    the last as many as the budget leaves. Results may be told in any order. In generational mode, once all of
+    a generation are there, they are settled in proposal order and the survivors chosen; what is asked depends
+    only on the settings, the operators and the evaluations told, never on their order or on time. In steady
+    mode each is settled as it is told, and what is asked depends on that order too.
     """
 
     def __init__(
@@ -52,16 +52,13 @@ class Engine:
         self.operators = MappingProxyType(dict(operators))
         self.source = source
         self.device = device
-        self._proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
-        self._budget = settings.budget
         self._outside: str | None = None
         self._exhausted: str | None = None
         self._ledger = Ledger(settings, portfolio)
+        proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
+        self._course = COURSES[settings.mode](self._ledger, settings, proposer)
+        self._owed: dict[int, Proposal] = {}
         self._verdicts: dict[str, Evaluation] = {}
-        self._asked = 0
-        self._cut = False
-        self._drawn: tuple[Proposal, ...] | None = (seed_proposal(settings.seed),)
-        self._waiting: dict[int, tuple[Candidate, Evaluation]] = {}
 
     @property
     def stopped(self) -> str | None:
@@ -76,27 +73,26 @@ class Engine:
     @property
     def asked(self) -> int:
         """Proposals asked so far, the seed included."""
-        return self._asked
+        return self._course.asked
 
     @property
     def told(self) -> int:
         """Candidates told so far, the seed and those that wait for the barrier included."""
-        return len(self._ledger.individuals) + len(self._waiting)
+        return self._course.told
 
     @property
     def pending(self) -> tuple[Proposal, ...]:
         """Proposals asked and not yet told, in order."""
-        drawn = (self._drawn or ())[: self._asked - len(self._ledger.individuals)]
-        return tuple(proposal for proposal in drawn if proposal.number not in self._waiting)
+        return tuple(self._owed.values())
 
     @property
     def individuals(self) -> Mapping[int, Individual]:
-        """All settled individuals by number, numbers ascending."""
+        """All settled individuals by number, in settling order: ascending in generational mode."""
         return MappingProxyType(self._ledger.individuals)
 
     @property
     def population(self) -> tuple[Individual, ...]:
-        """The survivors of the last barrier on all islands, each once, best first."""
+        """The survivors of the last generation on all islands, each once, best first."""
         return self._ledger.population
 
     @property
@@ -118,12 +114,11 @@ class Engine:
         return kernel in self._ledger.repeats
 
     def ask(self) -> Proposal | None:
-        """Return the next proposal; None if the search has stopped or waits for tells at its barrier."""
-        place = self._asked - len(self._ledger.individuals)
-        if self.stopped is not None or self._drawn is None or place >= self._size():
-            return None
-        self._asked += 1
-        return self._drawn[place]
+        """Return the next proposal; None if the search has stopped or waits for tells, at its barrier say."""
+        proposal = self._course.ask() if self.stopped is None else None
+        if proposal is not None:
+            self._owed[proposal.number] = proposal
+        return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
         """Take a final evaluation, in any order, and return what came of it; a repeated tell is ignored.
@@ -132,9 +127,9 @@ class Engine:
             ValueError: a candidate never asked for, or an evaluation that no evaluator of this search makes.
             SeedError: the seed kernel did not pass.
         """
-        if candidate.number in self._ledger.individuals or candidate.number in self._waiting:
+        if candidate.number in self._ledger.individuals or self._course.waits(candidate.number):
             return []
-        if candidate.proposal not in self.pending:
+        if candidate.proposal != self._owed.get(candidate.number):
             raise ValueError(f"a tell answers a proposal that was asked, got {candidate.proposal}")
         admit(candidate, evaluation, self.task, self.source, self.device)
         if candidate.number == 0 and not evaluation.passed:
@@ -142,7 +137,8 @@ class Engine:
                 f"the seed kernel of task {self.task.name!r} must pass, "
                 f"got {evaluation.status}: {evaluation.feedback}"
             )
-        self._waiting[candidate.number] = (candidate, evaluation)
+        del self._owed[candidate.number]
+        self._course.take(candidate, evaluation)
         if candidate.kernel is not None:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
@@ -153,7 +149,7 @@ class Engine:
         if self.stopped is not None:
             return []
         self._outside = reason
-        return [Stopped(reason=reason)]
+        return [*self._course.close(), Stopped(reason=reason)]
 
     def limit(self, budget: Budget) -> list[Event]:
         """Replace the budget, go on if only the former one had stopped the search, return what came of it.
@@ -163,44 +159,17 @@ class Engine:
         Raises:
             ValueError: a budget has cut the last generation short; only the journal can go on from there.
         """
-        if self._cut:
+        if self._course.cut:
             raise ValueError(f"generation {self.generation - 1} was cut short, fold the journal to go on")
-        self._budget = budget
+        self._course.budget = budget
         self._exhausted = None
         return self._advance()
 
-    def _size(self) -> int:
-        """Return how many proposals the generation under way has."""
-        drawn, settled = len(self._drawn or ()), len(self._ledger.individuals)
-        limit = self._budget.evaluations
-        return drawn if limit is None else max(self._asked - settled, min(drawn, limit - settled))
-
     def _advance(self) -> list[Event]:
-        """Settle the generation if all of it is there, then see whether the search may go on."""
-        events: list[Event] = []
+        """Settle what can be settled, then see whether the search may go on."""
         before = self.stopped
-        if self._waiting and len(self._waiting) == self._size():
-            events = self._settle()
-        if self._asked == len(self._ledger.individuals):
-            self._exhausted = self._reason()
+        events = list(self._course.settle())
+        self._exhausted = self._course.rest()
         if before is None and self.stopped is not None:
-            events.append(Stopped(reason=self.stopped))
+            events += [*self._course.close(), Stopped(reason=self.stopped)]
         return events
-
-    def _settle(self) -> list[Event]:
-        """Fold the generation in proposal order: repeats, fitness, credit, elite, survivors."""
-        settled = [self._ledger.settle(*self._waiting[number]) for number in sorted(self._waiting)]
-        self._ledger.islands.absorb([each.individual for each in settled])
-        self._waiting.clear()
-        self._cut = len(settled) < len(self._drawn or ())
-        self._drawn = ()
-        return [*settled, self._ledger.end_generation()]
-
-    def _reason(self) -> str | None:
-        """Return why the search ends at this barrier, or draw the next generation and return None."""
-        reason = spent(self._budget, self._ledger.standing())
-        if reason is None and not self._drawn:
-            first = len(self._ledger.individuals)
-            numbers = range(first, first + self.settings.offspring)
-            self._drawn = self._proposer.draw(numbers, self.generation, self._ledger.islands.members)
-        return NO_OPERATOR if reason is None and self._drawn is None else reason

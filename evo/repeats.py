@@ -19,7 +19,7 @@ class Repeats:
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation, as a duplicate of the first candidate with the same kernel or plan if any.
 
-        Must be called in the order of candidate numbers. A repeat of a repeat refers to the first of all.
+        Must be called in settling order. A repeat of a repeat refers to the first of all.
         """
         digests = []
         if candidate.kernel is not None:

@@ -15,6 +15,7 @@ from evo.identity import RunIdentity
 from evo.journal import JournalReader
 from evo.objective import Individual
 from evo.records import Asked, Ended
+from evo.settings import Mode
 from evo.task import Task
 
 
@@ -42,7 +43,8 @@ def replay(journal: JournalReader, engine: Engine) -> Iterator[Event]:
     last = journal.last()
     if last is not None and isinstance(last.record, Ended):
         stopped = engine.stop(last.record.reason)
-        yield from engine.limit(Budget(evaluations=max(engine.asked, 1)))
+        if engine.settings.mode is Mode.GENERATIONAL:
+            yield from engine.limit(Budget(evaluations=max(engine.asked, 1)))
         yield from stopped
 
 

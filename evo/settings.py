@@ -11,9 +11,15 @@ from evo.errors import SettingsError
 
 
 class Mode(StrEnum):
-    """How results flow back: `generational` folds them at a barrier, in proposal order."""
+    """How results flow back.
+
+    Attributes:
+        GENERATIONAL: they fold at a barrier, in proposal order; workers and timing change no result.
+        STEADY: each counts at once for what is asked next; nobody waits for the slowest of a generation.
+    """
 
     GENERATIONAL = "generational"
+    STEADY = "steady"
 
 
 class Selection(StrEnum):
@@ -88,6 +94,8 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
                      "migration_every", "migrants", "restart_after"):  # fmt: skip
             at_least(1, name, getattr(self, name))
         at_least(0, "redraws", self.redraws)
+        if self.elites is not None and self.mode is Mode.STEADY:
+            raise SettingsError(f"search.elites goes with generational mode only, got {self.elites}")
         if self.island and len(self.island) != self.islands:
             raise SettingsError(
                 f"search.island must be given for each of {self.islands} islands or for none, "
@@ -107,8 +115,8 @@ class SearchSettings(SearchRules, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         budget: when to stop.
-        proposals_in_flight: operators at work at once; changes no result.
-        evaluations_in_flight: evaluations under way at once; changes no result.
+        proposals_in_flight: operators at work at once; changes no result of a generational search.
+        evaluations_in_flight: evaluations under way at once; changes no result of a generational search.
 
     Raises:
         SettingsError: as `SearchRules`, and a count in flight below 1.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evo.budget import Budget
 from evo.candidate import Candidate, Kernel
-from evo.engine import NO_OPERATOR
+from evo.courses import NO_OPERATOR
 from evo.errors import SeedError, SettingsError
 from evo.evaluation import Source, Stage, Status
 from evo.events import GenerationEnded, Settled, Stopped, Told
