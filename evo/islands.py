@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from deap import tools
 
+from evo.archive import archive
 from evo.objective import Individual
 from evo.selection import fit, survivors
-from evo.settings import SearchRules
+from evo.settings import PopulationKind, SearchRules
 
 Members = tuple[Individual, ...]
 
@@ -73,6 +74,8 @@ class Islands:
         self.members = (*self.members[:island], founders, *self.members[island + 1 :])
 
     def _keep(self, individuals: Iterable[Individual]) -> Members:
+        if self._rules.population_kind is PopulationKind.ARCHIVE:
+            return archive(individuals)
         return survivors(individuals, self._rules.population)
 
 

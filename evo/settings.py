@@ -36,6 +36,18 @@ class Selection(StrEnum):
     LEXICASE = "lexicase"
 
 
+class PopulationKind(StrEnum):
+    """Who stays on an island.
+
+    Attributes:
+        BEST: the best, as many as `population` says.
+        ARCHIVE: the best of each way to use the hardware, however many there are.
+    """
+
+    BEST = "best"
+    ARCHIVE = "archive"
+
+
 class IslandRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one island does in its own way; None does as the search does.
 
@@ -57,6 +69,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         mode: how results flow back into the search.
         population: survivors kept at each barrier (mu) on each island.
+        population_kind: who stays on an island.
         offspring: proposals a generation (lambda), of all islands in turn.
         selection: how parents are drawn.
         tournament: individuals that a parent is the best of, or drawn from what share of all.
@@ -76,6 +89,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Mode = Mode.GENERATIONAL
     population: int = 16
+    population_kind: PopulationKind = PopulationKind.BEST
     offspring: int = 16
     selection: Selection = Selection.TOURNAMENT
     tournament: int = 3
@@ -96,6 +110,8 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         at_least(0, "redraws", self.redraws)
         if self.elites is not None and self.mode is Mode.STEADY:
             raise SettingsError(f"search.elites goes with generational mode only, got {self.elites}")
+        if self.elites is not None and self.population_kind is PopulationKind.ARCHIVE:
+            raise SettingsError(f"search.elites goes with no archive, all of which stays, got {self.elites}")
         if self.island and len(self.island) != self.islands:
             raise SettingsError(
                 f"search.island must be given for each of {self.islands} islands or for none, "
