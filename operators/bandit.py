@@ -79,7 +79,7 @@ class Bandit:
             drawn[name] = rng.gauss(estimate, spread / math.sqrt(evidence))
         return max(names, key=lambda name: drawn[name])
 
-    def credit(self, individual: Individual, parents: Sequence[Individual] = ()) -> None:
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
         """Take note of what an individual gained over its parents; the seed counts for no operator."""
         name = individual.candidate.proposal.operator
         if name == SEED_OPERATOR:

@@ -45,8 +45,8 @@ class Tile(msgspec.Struct, eq=False):
 
     @property
     def smallest(self) -> int:
-        """The smallest size worth trying; a dot takes no tile below 16."""
-        return SMALLEST if self.size >= SMALLEST else 1
+        """The smallest size worth trying; a dot takes no tile below 16, a group may be of one."""
+        return SMALLEST if self.size >= SMALLEST and self.largest > LARGEST_GROUP else 1
 
     def edits(self, size: int) -> Edits:
         """Return the edits that give it another size."""

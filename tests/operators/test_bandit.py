@@ -13,8 +13,6 @@ from evo.evaluation import Status
 from evo.proposing import SEED_OPERATOR
 from evo.protocols import Portfolio
 from operators.bandit import Bandit, BanditSettings
-from operators.portfolio import FixedWeights
-from operators.settings import OperatorSettings, OperatorWeights, build_portfolio
 from tests.contracts.portfolios import PortfolioContract
 from tests.operators.individuals import individual
 
@@ -122,12 +120,6 @@ def test_the_seed_and_no_gain_at_all_leave_the_weights():
     rng = random.Random(0)
     asked = Counter(portfolio.choose(rng, "ab") for _ in range(4_000))
     assert asked["a"] / asked["b"] == pytest.approx(3, rel=0.15)
-
-
-def test_it_is_built_from_settings():
-    weights = OperatorWeights(tiles=2)
-    assert isinstance(build_portfolio(OperatorSettings(weights=weights)), FixedWeights)
-    assert isinstance(build_portfolio(OperatorSettings(weights=weights, portfolio="bandit")), Bandit)
 
 
 @pytest.mark.parametrize("value", [-0.5, 0.0, 1.5, float("nan")])
