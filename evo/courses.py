@@ -106,7 +106,7 @@ class Generational:
         reason = spent(self.budget, self._ledger.standing())
         if reason is None and not self._drawn:
             numbers = range(self.asked, self.asked + self._settings.offspring)
-            self._drawn = self._proposer.draw(numbers, self._ledger.generation, self._ledger.islands.members)
+            self._drawn = self._proposer.draw(numbers, self._ledger.generation, self._ledger.islands)
         return NO_OPERATOR if reason is None and self._drawn is None else reason
 
     def close(self) -> Sequence[Event]:
@@ -194,7 +194,7 @@ class Steady:
     def _draw(self) -> Proposal | None:
         if self._ledger.baseline is None:
             return None
-        drawn = self._proposer.draw([self.asked], self._ledger.generation, self._ledger.islands.members)
+        drawn = self._proposer.draw([self.asked], self._ledger.generation, self._ledger.islands)
         return drawn[0] if drawn else None
 
 

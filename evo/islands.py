@@ -8,6 +8,7 @@ from deap import tools
 
 from evo.archive import archive
 from evo.objective import Individual
+from evo.repairs import RepairQueue
 from evo.selection import fit, survivors
 from evo.settings import PopulationKind, SearchRules
 
@@ -19,11 +20,13 @@ class Islands:
 
     Attributes:
         members: who is on each island, best first.
+        repairs: who is broken and waits on each island to be repaired.
     """
 
     def __init__(self, rules: SearchRules) -> None:
         """Begin with empty islands."""
         self.members: tuple[Members, ...] = ((),) * rules.islands
+        self.repairs = tuple(RepairQueue(rules.repairs) for _ in self.members)
         self._rules = rules
         self._best: list[Individual | None] = [None] * rules.islands
         self._risen = [0] * rules.islands
@@ -38,6 +41,7 @@ class Islands:
         arrived: list[list[Individual]] = [[] for _ in self.members]
         for individual in settled:
             proposal = individual.candidate.proposal
+            self.repairs[proposal.island].settle(individual)
             for island in range(len(arrived)) if proposal.number == 0 else (proposal.island,):
                 arrived[island].append(individual)
         self.members = tuple(

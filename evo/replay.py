@@ -12,6 +12,7 @@ from evo.errors import RunFolderError
 from evo.events import Event
 from evo.fold import IDENTITY, TASK, unlimited
 from evo.identity import RunIdentity
+from evo.islands import Islands
 from evo.journal import JournalReader
 from evo.objective import Individual
 from evo.records import Asked, Ended
@@ -55,9 +56,7 @@ class RecordedProposer:
         """Take the proposals by number."""
         self._proposals = proposals
 
-    def draw(
-        self, numbers: Sequence[int], generation: int, _islands: Sequence[Sequence[Individual]], /
-    ) -> tuple[Proposal, ...]:
+    def draw(self, numbers: Sequence[int], generation: int, _islands: Islands, /) -> tuple[Proposal, ...]:
         """Return the proposals with these numbers; the islands were seen to when they were made."""
         return tuple(self._proposals.get(number, _unasked(number, generation)) for number in numbers)
 

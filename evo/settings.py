@@ -80,6 +80,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         migrants: individuals that each island sends copies of to the next one.
         restart_after: generations without a better best after which an island begins again with the best of
             each island; None lets it be.
+        repairs: broken candidates that may wait on each island for an operator that applies to them only.
         redraws: times that a proposal is made again if its kernel repeats one settled before.
         seed: 64 bits from which all randomness of the search comes.
 
@@ -99,6 +100,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     migration_every: int = 5
     migrants: int = 1
     restart_after: int | None = None
+    repairs: int = 0
     redraws: int = 3
     seed: int = 0
 
@@ -107,6 +109,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("population", "offspring", "tournament", "elites", "islands",
                      "migration_every", "migrants", "restart_after"):  # fmt: skip
             at_least(1, name, getattr(self, name))
+        at_least(0, "repairs", self.repairs)
         at_least(0, "redraws", self.redraws)
         if self.elites is not None and self.mode is Mode.STEADY:
             raise SettingsError(f"search.elites goes with generational mode only, got {self.elites}")
