@@ -36,7 +36,10 @@ class Crossover:
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
         """Return whether the parents have matching parts that make a kernel other than both."""
         pair = _kernels(parents)
-        return pair is not None and self._cross(pair)
+        if pair is None or pair[0] == pair[1]:
+            return False
+        first, second = sorted(pair, key=lambda kernel: kernel.source)  # which is named first changes nothing
+        return self._cross((first, second))
 
     async def propose(
         self,
