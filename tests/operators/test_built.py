@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +13,6 @@ from evo.budget import Budget
 from evo.candidate import Kernel
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Status
-from evo.making import make
 from evo.objective import Individual
 from evo.protocols import Operator
 from evo.task import Task
@@ -22,7 +21,7 @@ from operators.portfolio import FixedWeights
 from operators.settings import OperatorSettings, OperatorWeights, build_operators, build_portfolio
 from tests.contracts.operators import OperatorContract
 from tests.contracts.portfolios import PortfolioContract
-from tests.evo.driving import digest
+from tests.evo.driving import digest, session
 from tests.operators.individuals import individual, verdict
 from tests.operators.kernels import SOFTMAX
 from tests.standins import DEVICE, SOURCE, measured, search_settings, synthetic_task
@@ -70,24 +69,31 @@ def judged(kernel: Kernel) -> Evaluation:
     )
 
 
-def searched() -> Engine:
-    operators = build_operators(EVERY, "hip")
-    portfolio = build_portfolio(EVERY, operators)
-    rules = search_settings(population=6, offspring=8, budget=Budget(evaluations=50))
-    engine = Engine(TASK, rules, operators, portfolio, SOURCE, DEVICE)
-    while proposals := list(iter(engine.ask, None)):
-        for proposal in proposals:
-            candidate = asyncio.run(make(proposal, engine))
-            assert candidate.kernel is not None, candidate.summary
-            engine.tell(candidate, judged(candidate.kernel))
+class Judge:
+    source = SOURCE
+    device = DEVICE
+
+    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
+        return judged(kernel)
+
+
+def searched(path: Path, *budgets: int) -> Engine:
+    """Return the engine after sessions with these budgets, each in a process of its own for all it knows."""
+    for budget in budgets:
+        operators = build_operators(EVERY, "hip")
+        portfolio = build_portfolio(EVERY, operators)
+        rules = search_settings(population=6, offspring=8, budget=Budget(evaluations=budget))
+        engine = Engine(TASK, rules, operators, portfolio, SOURCE, DEVICE)
+        session(path, evaluator=Judge(), engine=engine)
     return engine
 
 
-def test_a_search_by_all_of_them_asks_each_and_repeats():
-    engine = searched()
+def test_a_search_by_all_of_them_asks_each_and_resumes_as_if_never_stopped(tmp_path: Path):
+    engine = searched(tmp_path / "whole.sqlite", 45)
     asked = Counter(each.candidate.proposal.operator for each in engine.individuals.values())
     assert asked.keys() == {"seed", *NAMES}
-    assert digest(searched()) == digest(engine)
+    assert all(each.candidate.kernel is not None for each in engine.individuals.values())
+    assert digest(searched(tmp_path / "parts.sqlite", 9, 25, 45)) == digest(engine)
 
 
 def test_the_portfolio_is_the_one_that_the_settings_name():
