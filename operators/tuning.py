@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -17,8 +17,8 @@ from operators.rewrites.tunables import Tunable, tunables, with_values
 from operators.syntax.kernel_module import KernelModule, read_module
 from operators.syntax.parsing import parsed
 
-LATEST = 128  # trials of one structure that are kept
-OUTLINES = 1_024  # groups of kernels that are kept
+KEPT = 4_096  # kernels noted last, of all structures
+LATEST = 128  # of these, the most that are read for one structure
 STAND_IN = 9_973  # what every tunable becomes in a structure; no tile and no option is ever a large prime
 
 
@@ -58,33 +58,31 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Trials:
-    """The trials of every structure, a fold of the kernels noted.
+    """The trials of every structure, a fold of the kernels noted; the oldest of too many are forgotten.
 
-    Noting is cheap: kernels are put together by an outline of their text, and those of one outline are read
-    when their trials are asked for. The oldest of too many are forgotten.
+    Noting costs nothing, so that a long search is resumed quickly. Once trials are asked for, kernels are
+    told apart by an outline of their text, and only those of one outline are read.
     """
 
     def __init__(self, backend: Backend) -> None:
         """Take the backend that the kernels are compiled with, which decides what options there are."""
         self._backend = backend
-        self._noted: OrderedDict[str, deque[tuple[Kernel, float | None]]] = OrderedDict()
+        self._noted: deque[tuple[Kernel, float | None]] = deque(maxlen=KEPT)
+        self._outline = Remembered(_outline, size=2 * KEPT)
         self.read = Remembered(self._read, size=8 * LATEST)
 
     def note(self, kernel: Kernel, worth: float | None) -> None:
         """Note how a kernel did, after all that was noted before."""
-        outline = _outline(kernel.source)
-        self._noted.setdefault(outline, deque(maxlen=LATEST)).append((kernel, worth))
-        self._noted.move_to_end(outline)
-        if len(self._noted) > OUTLINES:
-            self._noted.popitem(last=False)
+        self._noted.append((kernel, worth))
 
     def of(self, kernel: Kernel) -> list[Trial]:
         """Return the trials of a kernel's structure, in the order in which they were noted."""
         tuned = self.read(kernel)
         if tuned is None:
             return []
-        found = []
-        for other, worth in self._noted.get(_outline(kernel.source), ()):
+        outline, found = self._outline(kernel.source), []
+        alike = [noted for noted in self._noted if self._outline(noted[0].source) == outline]
+        for other, worth in alike[-LATEST:]:
             read = self.read(other)
             if read is not None and read.structure == tuned.structure:
                 found.append(Trial(read.values, worth))

@@ -23,7 +23,7 @@ from operators.rewrites.tiles import Tiles
 from operators.rewrites.tunables import tunables
 from operators.syntax.kernel_module import read_module
 from operators.tune import Tune
-from operators.tuning import Trials
+from operators.tuning import KEPT, LATEST, Trials
 from tests.contracts.operators import OperatorContract
 from tests.operators.individuals import individual, proposal
 from tests.operators.kernels import ADD, AUTOTUNED, FLIP, LAYER_NORM, MATMUL, SOFTMAX, sources
@@ -177,6 +177,20 @@ def test_structures_are_told_apart_and_settings_are_not():
         trials.note(individual(source).candidate.kernel, 1.0)
     assert len(trials.of(kernels["seed"])) == len(alike) + 2
     assert [trials.of(kernels[name]) for name in ("whole", "running", "digits")] == [[], [], []]
+
+
+def test_the_oldest_trials_are_forgotten_whenever_the_others_are_asked_for():
+    asked, resumed = Trials("cuda"), Trials("cuda")
+    kernel, other = (individual(source).candidate.kernel for source in (SOFTMAX, FLIP))
+    for number in range(KEPT + 10):
+        for trials in (asked, resumed):
+            trials.note(kernel if number < 20 or number % 50 == 0 else other, float(number))
+        if number % 1_000 == 0:
+            asked.of(kernel)
+    kept = [trial.worth for trial in resumed.of(kernel)]
+    assert kept == [*range(10, 20), *range(50, KEPT + 10, 50)]
+    assert [trial.worth for trial in asked.of(kernel)] == kept
+    assert len(resumed.of(other)) == LATEST
 
 
 @pytest.mark.parametrize("source", [None, "def broken(:\n", "f() = 1\n", "x = 1\n", ""])
