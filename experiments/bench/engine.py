@@ -31,14 +31,14 @@ from evo.fold import fold
 from evo.journal import Journal
 from evo.loop import Search
 from evo.objective import Individual
-from evo.protocols import Draft
+from evo.protocols import Draft, Malformed, Operator
 from evo.settings import Mode, SearchSettings
 from evo.task import Role, Task, Workload
 from experiments.bench.results import write_results
 
 SIZES = (1_000, 10_000, 100_000)
-EDGE = 1_000
-"""Candidates at each end of a run whose medians are compared for growth."""
+EDGE = 10
+"""Growth compares the last tenth of a run with the first."""
 
 BODY = "".join(
     f"# line {line} of a kernel of usual length, which is about three thousand characters\n"
@@ -57,7 +57,12 @@ class NullOperator:
         """Return True."""
         return True
 
-    async def propose(self, proposal: Proposal, parents: Sequence[Individual], task: Task) -> Draft:  # noqa: ARG002
+    async def propose(
+        self,
+        proposal: Proposal,
+        parents: Sequence[Individual],  # noqa: ARG002
+        task: Task,  # noqa: ARG002
+    ) -> Draft | Malformed:
         """Return a kernel that no other proposal has."""
         return Draft(Kernel(f"{BODY}# {proposal.key}\n"), "nothing was done")
 
@@ -126,8 +131,8 @@ def milliseconds(marks: Sequence[float], offspring: int) -> list[float]:
     return [1e3 * (after - before) / offspring for before, after in itertools.pairwise(marks[:-1])]
 
 
-def null_engine(mode: Mode, candidates: int) -> Engine:
-    """Return an engine that searches for nothing."""
+def null_engine(mode: Mode, candidates: int, operator: Operator | None = None) -> Engine:
+    """Return an engine that searches for nothing, with the null operator or another of its name."""
     sizes = {"n": 8}
     workloads = [
         Workload(name=name, role=role, dtype="float32", sizes=sizes, bytes=64, flops=8)
@@ -138,29 +143,36 @@ def null_engine(mode: Mode, candidates: int) -> Engine:
         reference="", seed=Kernel("# seed\n"),
     )  # fmt: skip
     settings = SearchSettings(mode=mode, seed=1, budget=Budget(evaluations=candidates))
-    return Engine(task, settings, {"null": NullOperator()}, NullPortfolio(), Source.MODELLED, DEVICE)
+    return Engine(
+        task, settings, {"null": operator or NullOperator()}, NullPortfolio(), Source.MODELLED, DEVICE
+    )
 
 
 def searched(mode: Mode, candidates: int, path: Path) -> dict[str, float]:
     """Search, and return milliseconds a candidate, their growth over the run, the memory and the file's size.
 
     The median is over generations, each with its asks, tells and end, per candidate. Growth compares CPU
-    time at the end with that at the beginning: other work on the machine is no growth.
+    times, and the lower quartiles of them: other work on the machine is no growth.
     """
     engine, watch = null_engine(mode, candidates), Stopwatch()
     with Journal.create(path) as journal:
         asyncio.run(Search(engine, NullEvaluator(), journal, [watch]).run("null"))
     offspring = engine.settings.offspring
     wall, cpu = milliseconds(watch.wall, offspring), milliseconds(watch.cpu, offspring)
-    edge = EDGE // offspring
+    edge = max(len(cpu) // EDGE, 1)
     return {
         "median_ms": statistics.median(wall),
         "mean_ms": statistics.mean(wall),
         "median_cpu_ms": statistics.median(cpu),
-        "growth": statistics.median(cpu[-edge:]) / statistics.median(cpu[:edge]),
+        "growth": lower_quartile(cpu[-edge:]) / lower_quartile(cpu[:edge]),
         "memory_mib": _memory_mib(),
         "journal_bytes_a_candidate": path.stat().st_size / candidates,
     }
+
+
+def lower_quartile(values: Sequence[float]) -> float:
+    """Return the value that a quarter of them do not reach."""
+    return sorted(values)[len(values) // 4]
 
 
 def resumed(mode: Mode, candidates: int, path: Path) -> dict[str, float]:
