@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from evo import selection
 from evo.admission import admit
-from evo.budget import Budget, Standing, spent
+from evo.budget import Budget
 from evo.candidate import Candidate, Kernel, Proposal
+from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
-from evo.events import Event, GenerationEnded, Settled, Stopped, Told
-from evo.objective import Individual, assess
-from evo.proposing import Proposer, TournamentProposer, seed_proposal
+from evo.events import Event, Stopped, Told
+from evo.ledger import Ledger
+from evo.objective import Individual
+from evo.proposing import Proposer, SelectingProposer
 from evo.protocols import Operator, Portfolio
-from evo.repeats import Repeats
 from evo.settings import SearchSettings
 from evo.task import Task
 
-NO_OPERATOR = "no operator applies to the population"
-
 
 class Engine:
-    """A generational (mu + lambda) search.
+    """A search over generations, at the pace that its mode sets.
 
     Generation 0 is the task's seed kernel alone. Each later generation has `settings.offspring` proposals,
-    the last as many as the budget leaves. Results may be told in any order; once all of a generation are
-    there, they are settled in proposal order and the survivors chosen. What is asked depends only on the
-    settings, the operators and the evaluations told, never on their order or on time.
+    the last as many as the budget leaves. Results may be told in any order. In generational mode, once all of
+    a generation are there, they are settled in proposal order and the survivors chosen; what is asked depends
+    only on the settings, the operators and the evaluations told, never on their order or on time. In steady
+    mode each is settled as it is told, and what is asked depends on that order too.
     """
 
     def __init__(
@@ -44,7 +42,7 @@ class Engine:
     ) -> None:
         """Begin a search whose evaluations all come from `source` on `device`.
 
-        Proposals are drawn by tournament and portfolio unless another proposer is given.
+        Proposals are drawn by selection and portfolio unless another proposer is given.
 
         Raises:
             ValueError: an operator under a name that is not its own, or called `seed`.
@@ -54,23 +52,13 @@ class Engine:
         self.operators = MappingProxyType(dict(operators))
         self.source = source
         self.device = device
-        self._portfolio = portfolio
-        self._proposer = proposer or TournamentProposer(task, settings, operators, portfolio)
-        self._budget = settings.budget
         self._outside: str | None = None
         self._exhausted: str | None = None
-        self._individuals: dict[int, Individual] = {}
+        self._ledger = Ledger(settings, portfolio)
+        proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
+        self._course = COURSES[settings.mode](self._ledger, settings, proposer)
+        self._owed: dict[int, Proposal] = {}
         self._verdicts: dict[str, Evaluation] = {}
-        self._repeats = Repeats()
-        self._baseline: Evaluation | None = None
-        self._elite: Individual | None = None
-        self._elite_generation = 0
-        self._population: tuple[Individual, ...] = ()
-        self._generation = 0
-        self._asked = 0
-        self._cut = False
-        self._drawn: tuple[Proposal, ...] | None = (seed_proposal(settings.seed),)
-        self._waiting: dict[int, tuple[Candidate, Evaluation]] = {}
 
     @property
     def stopped(self) -> str | None:
@@ -80,55 +68,57 @@ class Engine:
     @property
     def generation(self) -> int:
         """The generation under way: 0 until the seed is settled."""
-        return self._generation
+        return self._ledger.generation
 
     @property
     def asked(self) -> int:
         """Proposals asked so far, the seed included."""
-        return self._asked
+        return self._course.asked
 
     @property
     def told(self) -> int:
         """Candidates told so far, the seed and those that wait for the barrier included."""
-        return len(self._individuals) + len(self._waiting)
+        return self._course.told
 
     @property
     def pending(self) -> tuple[Proposal, ...]:
         """Proposals asked and not yet told, in order."""
-        drawn = (self._drawn or ())[: self._asked - len(self._individuals)]
-        return tuple(proposal for proposal in drawn if proposal.number not in self._waiting)
+        return tuple(self._owed.values())
 
     @property
     def individuals(self) -> Mapping[int, Individual]:
-        """All settled individuals by number, numbers ascending."""
-        return MappingProxyType(self._individuals)
+        """All settled individuals by number, in settling order: ascending in generational mode."""
+        return MappingProxyType(self._ledger.individuals)
 
     @property
     def population(self) -> tuple[Individual, ...]:
-        """The survivors of the last barrier, best first."""
-        return self._population
+        """The survivors of the last generation on all islands, each once, best first."""
+        return self._ledger.population
 
     @property
     def elite(self) -> Individual | None:
         """The best so far; None until the seed is settled."""
-        return self._elite
+        return self._ledger.elite
 
     @property
     def baseline(self) -> Evaluation | None:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
-        return self._baseline
+        return self._ledger.baseline
 
     def known(self, kernel: Kernel) -> Evaluation | None:
         """Return what was told of the same kernel before, if anything, so that it need not run again."""
         return self._verdicts.get(kernel.digest)
 
+    def repeats(self, kernel: Kernel) -> bool:
+        """Return whether a settled candidate has the same kernel; one behind the barrier is none."""
+        return kernel in self._ledger.repeats
+
     def ask(self) -> Proposal | None:
-        """Return the next proposal; None if the search has stopped or waits for tells at its barrier."""
-        place = self._asked - len(self._individuals)
-        if self.stopped is not None or self._drawn is None or place >= self._size():
-            return None
-        self._asked += 1
-        return self._drawn[place]
+        """Return the next proposal; None if the search has stopped or waits for tells, at its barrier say."""
+        proposal = self._course.ask() if self.stopped is None else None
+        if proposal is not None:
+            self._owed[proposal.number] = proposal
+        return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
         """Take a final evaluation, in any order, and return what came of it; a repeated tell is ignored.
@@ -137,9 +127,9 @@ class Engine:
             ValueError: a candidate never asked for, or an evaluation that no evaluator of this search makes.
             SeedError: the seed kernel did not pass.
         """
-        if candidate.number in self._individuals or candidate.number in self._waiting:
+        if candidate.number in self._ledger.individuals or self._course.waits(candidate.number):
             return []
-        if candidate.proposal not in self.pending:
+        if candidate.proposal != self._owed.get(candidate.number):
             raise ValueError(f"a tell answers a proposal that was asked, got {candidate.proposal}")
         admit(candidate, evaluation, self.task, self.source, self.device)
         if candidate.number == 0 and not evaluation.passed:
@@ -147,7 +137,8 @@ class Engine:
                 f"the seed kernel of task {self.task.name!r} must pass, "
                 f"got {evaluation.status}: {evaluation.feedback}"
             )
-        self._waiting[candidate.number] = (candidate, evaluation)
+        del self._owed[candidate.number]
+        self._course.take(candidate, evaluation)
         if candidate.kernel is not None:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
@@ -158,7 +149,7 @@ class Engine:
         if self.stopped is not None:
             return []
         self._outside = reason
-        return [Stopped(reason=reason)]
+        return [*self._course.close(), Stopped(reason=reason)]
 
     def limit(self, budget: Budget) -> list[Event]:
         """Replace the budget, go on if only the former one had stopped the search, return what came of it.
@@ -168,74 +159,17 @@ class Engine:
         Raises:
             ValueError: a budget has cut the last generation short; only the journal can go on from there.
         """
-        if self._cut:
-            raise ValueError(f"generation {self._generation - 1} was cut short, fold the journal to go on")
-        self._budget = budget
+        if self._course.cut:
+            raise ValueError(f"generation {self.generation - 1} was cut short, fold the journal to go on")
+        self._course.budget = budget
         self._exhausted = None
         return self._advance()
 
-    def _size(self) -> int:
-        """Return how many proposals the generation under way has."""
-        drawn, settled = len(self._drawn or ()), len(self._individuals)
-        limit = self._budget.evaluations
-        return drawn if limit is None else max(self._asked - settled, min(drawn, limit - settled))
-
     def _advance(self) -> list[Event]:
-        """Settle the generation if all of it is there, then see whether the search may go on."""
-        events: list[Event] = []
+        """Settle what can be settled, then see whether the search may go on."""
         before = self.stopped
-        if self._waiting and len(self._waiting) == self._size():
-            events = self._settle()
-        if self._asked == len(self._individuals):
-            self._exhausted = self._reason()
+        events = list(self._course.settle())
+        self._exhausted = self._course.rest()
         if before is None and self.stopped is not None:
-            events.append(Stopped(reason=self.stopped))
+            events += [*self._course.close(), Stopped(reason=self.stopped)]
         return events
-
-    def _settle(self) -> list[Event]:
-        """Fold the generation in proposal order: repeats, fitness, credit, elite, survivors."""
-        settled: list[Event] = []
-        offspring: list[Individual] = []
-        for number in sorted(self._waiting):
-            candidate, evaluation = self._waiting[number]
-            self._baseline = self._baseline or evaluation
-            individual = assess(candidate, self._repeats.settle(candidate, evaluation), self._baseline)
-            self._individuals[number] = individual
-            self._portfolio.credit(individual)
-            settled.append(Settled(individual=individual, elite=self._crown(individual)))
-            offspring.append(individual)
-        self._population = selection.survivors([*self._population, *offspring], self.settings.population)
-        ended = GenerationEnded(
-            generation=self._generation,
-            told=len(self._individuals),
-            population=self._population,
-            statuses=dict(Counter(individual.evaluation.status for individual in offspring)),
-        )
-        self._waiting.clear()
-        self._generation += 1
-        self._cut = len(offspring) < len(self._drawn or ())
-        self._drawn = ()
-        return [*settled, ended]
-
-    def _crown(self, individual: Individual) -> bool:
-        """Make the individual the elite if it is better than the elite, and return whether it was."""
-        rivals = [individual] if self._elite is None else [self._elite, individual]
-        if selection.best(rivals) is not individual:
-            return False
-        self._elite, self._elite_generation = individual, self._generation
-        return True
-
-    def _reason(self) -> str | None:
-        """Return why the search ends at this barrier, or draw the next generation and return None."""
-        stagnant = self._generation - 1 - self._elite_generation
-        standing = Standing(
-            told=len(self._individuals),
-            stagnant_generations=max(stagnant, 0),
-            speedup=None if self._elite is None else self._elite.speedup,
-        )
-        reason = spent(self._budget, standing)
-        if reason is None and not self._drawn:
-            first = len(self._individuals)
-            numbers = range(first, first + self.settings.offspring)
-            self._drawn = self._proposer.draw(numbers, self._generation, self._population)
-        return NO_OPERATOR if reason is None and self._drawn is None else reason

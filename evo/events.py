@@ -36,14 +36,16 @@ class GenerationEnded(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         generation: 0 for the seed alone.
         told: candidates settled since the start, the seed included.
-        population: the survivors, best first.
+        population: the survivors of all islands, each once, best first.
         statuses: how the generation's own candidates ended.
+        islands: the numbers of those on each island, best first.
     """
 
     generation: int
     told: int
     population: tuple[Individual, ...]
     statuses: Mapping[Status, int]
+    islands: tuple[tuple[int, ...], ...] = ()
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,47 +7,42 @@ from collections.abc import Iterable
 
 import msgspec
 
+from evo.budget import Budget
 from evo.engine import Engine
 from evo.evaluation import Source
 from evo.objective import Individual
-from evo.settings import Mode
+from evo.settings import SearchRules, SearchSettings
 
 
-class RunIdentity(msgspec.Struct, frozen=True, kw_only=True):
+class RunIdentity(SearchRules, frozen=True, kw_only=True):
     """What must stay the same for a journal to fold; budgets and counts in flight may change.
 
     Attributes:
         task: the task's digest.
         operators: names, sorted.
         source, device: of all evaluations.
-        mode, seed, population, offspring, tournament: as in the settings.
     """
 
     task: str
     operators: tuple[str, ...]
     source: Source
     device: str
-    mode: Mode
-    seed: int
-    population: int
-    offspring: int
-    tournament: int
 
     @classmethod
     def of(cls, engine: Engine) -> RunIdentity:
         """Return the identity of the run that an engine searches."""
-        settings = engine.settings
         return cls(
             task=engine.task.digest,
             operators=tuple(sorted(engine.operators)),
             source=engine.source,
             device=engine.device,
-            mode=settings.mode,
-            seed=settings.seed,
-            population=settings.population,
-            offspring=settings.offspring,
-            tournament=settings.tournament,
+            **{name: getattr(engine.settings, name) for name in SearchRules.__struct_fields__},
         )
+
+    def settings(self) -> SearchSettings:
+        """Return settings by these rules, without a budget."""
+        rules = {name: getattr(self, name) for name in SearchRules.__struct_fields__}
+        return SearchSettings(budget=Budget(), **rules)
 
     def differences(self, other: RunIdentity) -> list[str]:
         """Return a clause for each part in which `other` differs from this one."""

@@ -20,12 +20,14 @@ from evo.journal import Journal
 from evo.making import make, malformed, writable
 from evo.protocols import Evaluator, Tracker
 from evo.records import Asked, Ended, Evaluated, Pending
+from evo.settings import Mode
 
 
 class Search:
     """One session of a run.
 
-    Proposals go ahead of evaluations, each up to its own number in flight. A proposal is in the journal
+    Proposals go ahead of evaluations, each up to its own number in flight; in steady mode no more are owed
+    than both numbers together, so that what is asked knows of what was told. A proposal is in the journal
     before an operator hears of it, an evaluation before engine and trackers do, so whatever kills the process
     costs at most what was in flight, which the next session makes again.
     """
@@ -70,8 +72,9 @@ class Search:
         """
         used = self._journal.active_seconds()
         reason = self._engine.stopped or self._time_used(used)
+        ending: list[Event] = []
         if reason is not None:
-            self._engine.stop(reason)
+            ending = self._engine.stop(reason) or [Stopped(reason=reason)]
             if self._had_ended():
                 return reason
         self._journal.open_session(settings)
@@ -79,7 +82,7 @@ class Search:
             self._journal.set_meta(TASK, self._engine.task)
             self._journal.set_meta(IDENTITY, RunIdentity.of(self._engine))
         if reason is not None:
-            self._publish([Stopped(reason=reason)])
+            self._publish(ending)
             return reason
         if not self._interrupted:
             await self._interruptible(used)
@@ -129,13 +132,19 @@ class Search:
         while self._engine.stopped is None:
             if self._owed:
                 return self._owed.popleft()
-            proposal = self._engine.ask()
+            proposal = self._engine.ask() if self._keeps_up() else None
             if proposal is not None:
                 self._journal.append(Asked(proposal=proposal))
                 return Pending(proposal=proposal)
             self._told.clear()
             await self._told.wait()
         return None
+
+    def _keeps_up(self) -> bool:
+        """Return whether evaluations keep up with proposals; a generation is a bound of its own."""
+        settings = self._engine.settings
+        ahead = settings.proposals_in_flight + settings.evaluations_in_flight
+        return settings.mode is Mode.GENERATIONAL or len(self._engine.pending) < ahead
 
     async def _see_through(self, owed: Pending) -> None:
         """Take one proposal all the way to the engine."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import msgspec
+
 from evo.candidate import Candidate, Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
@@ -10,16 +14,36 @@ from evo.protocols import Draft
 
 
 async def make(proposal: Proposal, engine: Engine) -> Candidate:
-    """Return the candidate that the proposal's operator makes; the task's seed kernel for proposal 0."""
+    """Return the candidate that the proposal's operator makes; the task's seed kernel for proposal 0.
+
+    A kernel that repeats a settled one is made again with a key of its own, as often as the settings say;
+    the last one counts, whatever it is. In generational mode the result depends on the last barrier only.
+    """
     if proposal.operator == SEED_OPERATOR:
         return Candidate(proposal=proposal, kernel=engine.task.seed, summary="the task's seed kernel")
+    kernel, summary = await _draw(proposal, engine)
+    for attempt in range(1, engine.settings.redraws + 1):
+        if kernel is None or not engine.repeats(kernel):
+            break
+        kernel, summary = await _draw(redrawn(proposal, attempt), engine)
+    return Candidate(proposal=proposal, kernel=kernel, summary=summary)
+
+
+def redrawn(proposal: Proposal, attempt: int) -> Proposal:
+    """Return the proposal with the key of its redraw, which comes from its own key and the attempt."""
+    key = hashlib.sha256(f"{proposal.key}:{attempt}".encode()).digest()[:8]
+    return msgspec.structs.replace(proposal, key=int.from_bytes(key))
+
+
+async def _draw(proposal: Proposal, engine: Engine) -> tuple[Kernel | None, str]:
+    """Return the kernel that the operator makes, if any, and the line that says what it did or why not."""
     parents = [engine.individuals[number] for number in proposal.parents]
     answer = await engine.operators[proposal.operator].propose(proposal, parents, engine.task)
     if not isinstance(answer, Draft):
-        return Candidate(proposal=proposal, kernel=None, summary=_one_line(answer.reason))
+        return None, _one_line(answer.reason)
     if not _is_text(answer.kernel):
-        return Candidate(proposal=proposal, kernel=None, summary="the source is not Unicode text")
-    return Candidate(proposal=proposal, kernel=answer.kernel, summary=_one_line(answer.summary))
+        return None, "the source is not Unicode text"
+    return answer.kernel, _one_line(answer.summary)
 
 
 def malformed(candidate: Candidate, source: Source, device: str) -> Evaluation:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from evo.candidate import Proposal
+from evo.islands import Islands
 from evo.objective import Individual
 from evo.protocols import Operator, Portfolio
-from evo.selection import tournament
+from evo.selection import SELECTORS, tournament
 from evo.settings import SearchSettings
 from evo.task import Task
 
@@ -36,13 +37,13 @@ class Proposer(Protocol):
     """Draws the proposals of a generation."""
 
     def draw(
-        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+        self, numbers: Sequence[int], generation: int, islands: Islands, /
     ) -> tuple[Proposal, ...] | None:
-        """Return a proposal for each number, in order; None if no operator applies to the population."""
+        """Return a proposal for each number, in order; None if no operator applies to any island."""
 
 
-class TournamentProposer:
-    """Parents by tournament, operators by the portfolio. It holds no state of its own; the portfolio may."""
+class SelectingProposer:
+    """Parents by selection, operators by the portfolio. It holds no state of its own; the portfolio may."""
 
     def __init__(
         self, task: Task, settings: SearchSettings, operators: Mapping[str, Operator], portfolio: Portfolio
@@ -57,14 +58,16 @@ class TournamentProposer:
         self._settings = settings
         self._operators = {name: operators[name] for name in sorted(operators)}
         self._portfolio = portfolio
+        self._width = max((operator.arity for operator in operators.values()), default=0)
 
     def draw(
-        self, numbers: Sequence[int], generation: int, population: Sequence[Individual], /
+        self, numbers: Sequence[int], generation: int, islands: Islands, /
     ) -> tuple[Proposal, ...] | None:
-        """Return a proposal for each number, in order; None if no operator applies to the population.
+        """Return a proposal for each number, in order; None if no operator applies to any island.
 
-        An operator applies with the first of the drawn parents, as many as it takes; the portfolio chooses
-        among the names of those that do.
+        The islands take turns, the first with number 1; where no operator applies, the next one steps in. An
+        operator applies with the first of the drawn parents, as many as it takes: of those drawn from the
+        population, or else of those from the repair queue. The portfolio chooses among the names that apply.
 
         Raises:
             ValueError: the portfolio chose an operator that it was not offered.
@@ -72,7 +75,7 @@ class TournamentProposer:
         answers: dict[tuple[str, tuple[int, ...]], bool] = {}
         proposals: list[Proposal] = []
         for number in numbers:
-            proposal = self._draw_one(number, generation, population, answers)
+            proposal = self._draw_one(number, generation, islands, answers)
             if proposal is None:
                 return None
             proposals.append(proposal)
@@ -82,36 +85,48 @@ class TournamentProposer:
         self,
         number: int,
         generation: int,
-        population: Sequence[Individual],
+        islands: Islands,
         answers: dict[tuple[str, tuple[int, ...]], bool],
     ) -> Proposal | None:
         rng = stream(self._settings.seed, number)
         key = rng.getrandbits(64)
-        for lineup in self._lineups(population, rng):
-            names = self._applicable(lineup, answers)
-            if names:
-                name = self._portfolio.choose(rng, names)
-                if name not in names:
-                    raise ValueError(f"a portfolio chooses one of {names}, got {name!r}")
-                parents = _numbers(lineup[: self._operators[name].arity])
-                return Proposal(number=number, operator=name, parents=parents, generation=generation, key=key)
+        count = len(islands.members)
+        for island in (turn % count for turn in range(number - 1, number - 1 + count)):
+            broken = islands.repairs[island].members
+            for lineup in self._lineups(islands.members[island], island, rng):
+                offers = self._applicable(lineup, answers)
+                if broken:
+                    width, size = self._width, self._settings.tournament
+                    offers = self._applicable(tournament(broken, width, size, rng), answers) | offers
+                if offers:
+                    name = self._chosen(sorted(offers), rng)
+                    return Proposal(
+                        number=number, operator=name, parents=offers[name], island=island,
+                        generation=generation, key=key,
+                    )  # fmt: skip
         return None
 
+    def _chosen(self, names: Sequence[str], rng: random.Random) -> str:
+        name = self._portfolio.choose(rng, names)
+        if name not in names:
+            raise ValueError(f"a portfolio chooses one of {names}, got {name!r}")
+        return name
+
     def _lineups(
-        self, population: Sequence[Individual], rng: random.Random
+        self, population: Sequence[Individual], island: int, rng: random.Random
     ) -> Iterator[Sequence[Individual]]:
-        """Yield parents to try: drawn by tournament at first, then each of the population, best first."""
-        width = max((operator.arity for operator in self._operators.values()), default=0)
+        """Yield parents to try: drawn by selection at first, then each of the population, best first."""
+        selection, size = self._settings.selecting(island)
         for _ in range(DRAWS):
-            yield tournament(population, width, self._settings.tournament, rng)
+            yield SELECTORS[selection](population, self._width, size, rng)
         for first in range(len(population)):
-            yield [*population[first:], *population[:first]][:width]
+            yield [*population[first:], *population[:first]][: self._width]
 
     def _applicable(
         self, lineup: Sequence[Individual], answers: dict[tuple[str, tuple[int, ...]], bool]
-    ) -> list[str]:
-        """Return the names, sorted, of the operators that can make something of the lineup's first ones."""
-        names = []
+    ) -> dict[str, tuple[int, ...]]:
+        """Return the operators that can make something of the lineup's first ones, with their numbers."""
+        offers = {}
         for name, operator in self._operators.items():
             parents = lineup[: operator.arity]
             if len(parents) < operator.arity:
@@ -120,8 +135,8 @@ class TournamentProposer:
             if question not in answers:
                 answers[question] = operator.applies(parents, self._task)
             if answers[question]:
-                names.append(name)
-        return names
+                offers[name] = question[1]
+        return offers
 
 
 def _numbers(individuals: Sequence[Individual]) -> tuple[int, ...]:

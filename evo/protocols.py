@@ -52,10 +52,14 @@ class Portfolio(Protocol):
     """Chooses which operator to ask, and learns from what came of it."""
 
     def choose(self, rng: random.Random, names: Sequence[str]) -> str:
-        """Return one of the names (at least one is given), drawing only from `rng`."""
+        """Return one of the names (at least one is given), drawing only from `rng` and changing nothing."""
 
-    def credit(self, individual: Individual) -> None:
-        """Take note of a settled individual, the seed too; called at barriers, in proposal order."""
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
+        """Take note of a settled individual and of its parents, as they were settled; the seed has none.
+
+        Called in settling order, which is proposal order at barriers in generational mode. What a portfolio
+        has learnt must come from these calls alone: they are all that a resumed search repeats.
+        """
 
 
 class Evaluator(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evo.candidate import Candidate
+from evo.candidate import Candidate, Kernel
 from evo.evaluation import Evaluation
 
 
@@ -12,10 +12,14 @@ class Repeats:
     def __init__(self) -> None:
         self._firsts: dict[str, int] = {}
 
+    def __contains__(self, kernel: Kernel) -> bool:
+        """Whether a candidate with the same kernel was settled."""
+        return f"kernel {kernel.digest}" in self._firsts
+
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation, as a duplicate of the first candidate with the same kernel or plan if any.
 
-        Must be called in the order of candidate numbers. A repeat of a repeat refers to the first of all.
+        Must be called in settling order. A repeat of a repeat refers to the first of all.
         """
         digests = []
         if candidate.kernel is not None:

@@ -12,10 +12,11 @@ from evo.errors import RunFolderError
 from evo.events import Event
 from evo.fold import IDENTITY, TASK, unlimited
 from evo.identity import RunIdentity
+from evo.islands import Islands
 from evo.journal import JournalReader
 from evo.objective import Individual
 from evo.records import Asked, Ended
-from evo.settings import SearchSettings
+from evo.settings import Mode
 from evo.task import Task
 
 
@@ -28,17 +29,9 @@ def recorded_engine(journal: JournalReader) -> Engine:
     task, identity = journal.meta(TASK, Task), journal.meta(IDENTITY, RunIdentity)
     if task is None or identity is None:
         raise RunFolderError(f"a run can be read once a session has begun, none has: {journal.path}")
-    settings = SearchSettings(
-        mode=identity.mode,
-        seed=identity.seed,
-        population=identity.population,
-        offspring=identity.offspring,
-        tournament=identity.tournament,
-        budget=Budget(),
-    )
     asked = (entry.record.proposal for entry in journal.entries() if isinstance(entry.record, Asked))
     proposer = RecordedProposer({proposal.number: proposal for proposal in asked})
-    return Engine(task, settings, {}, _NoChoice(), identity.source, identity.device, proposer)
+    return Engine(task, identity.settings(), {}, _NoChoice(), identity.source, identity.device, proposer)
 
 
 def replay(journal: JournalReader, engine: Engine) -> Iterator[Event]:
@@ -51,7 +44,8 @@ def replay(journal: JournalReader, engine: Engine) -> Iterator[Event]:
     last = journal.last()
     if last is not None and isinstance(last.record, Ended):
         stopped = engine.stop(last.record.reason)
-        yield from engine.limit(Budget(evaluations=max(engine.asked, 1)))
+        if engine.settings.mode is Mode.GENERATIONAL:
+            yield from engine.limit(Budget(evaluations=max(engine.asked, 1)))
         yield from stopped
 
 
@@ -62,10 +56,8 @@ class RecordedProposer:
         """Take the proposals by number."""
         self._proposals = proposals
 
-    def draw(
-        self, numbers: Sequence[int], generation: int, _population: Sequence[Individual], /
-    ) -> tuple[Proposal, ...]:
-        """Return the proposals with these numbers; the population was seen to when they were made."""
+    def draw(self, numbers: Sequence[int], generation: int, _islands: Islands, /) -> tuple[Proposal, ...]:
+        """Return the proposals with these numbers; the islands were seen to when they were made."""
         return tuple(self._proposals.get(number, _unasked(number, generation)) for number in numbers)
 
 
@@ -75,7 +67,7 @@ class _NoChoice:
     def choose(self, rng: random.Random, names: Sequence[str]) -> str:
         return rng.choice(names)
 
-    def credit(self, individual: Individual) -> None:
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
         pass
 
 

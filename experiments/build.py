@@ -16,8 +16,7 @@ from fitness.devices import Device, device_for
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
-from operators.portfolio import FixedWeights
-from operators.settings import build_operators
+from operators.settings import build_operators, build_portfolio
 
 TRITON_BACKENDS = {"cuda": "nvidia", "hip": "amd"}
 """What Triton's own distribution calls the backend that builds for each kind of target."""
@@ -32,7 +31,7 @@ def build_engine(settings: RunSettings, task: Task) -> Engine:
     device = buildable(settings.fitness.target)
     operators = build_operators(settings.operators, device.backend)
     return Engine(
-        task, settings.search, operators, FixedWeights(settings.operators.weights.by_name),
+        task, settings.search, operators, build_portfolio(settings.operators, operators),
         Source.MODELLED, device_label(device),
     )  # fmt: skip
 

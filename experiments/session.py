@@ -125,14 +125,17 @@ def _refuse_changes(journal: JournalReader, settings: RunSettings) -> None:
     """Refuse settings that would have asked for other candidates, and that the run's identity does not hold.
 
     Raises:
-        SettingsError: another task or other weights than the run's first session had.
+        SettingsError: another task or other settings of operators than the run's first session had.
     """
     opened = next((entry.record for entry in journal.entries() if isinstance(entry.record, Opened)), None)
     if opened is None:
         return
     begun = parse_settings(journal.blob(opened.settings).decode(), f"the settings in {journal.path}")
-    pairs = (("task", begun.task, settings.task),
-             ("operators.weights", begun.operators.weights, settings.operators.weights))  # fmt: skip
+    pairs = [("task", begun.task, settings.task)]
+    pairs += [
+        (f"operators.{name}", getattr(begun.operators, name), getattr(settings.operators, name))
+        for name in settings.operators.__struct_fields__
+    ]
     for name, was, now in pairs:
         if was != now:
             raise SettingsError(f"a run goes on with what it began with, but {name} was {was!r}, got {now!r}")

@@ -38,5 +38,5 @@ class FixedWeights:
         weights = [self._weights[name] for name in names]
         return rng.choices(names, weights if any(weights) else None)[0]
 
-    def credit(self, individual: Individual) -> None:
-        """Do nothing: fixed weights do not learn. A bandit takes note of the gain here."""
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
+        """Do nothing: fixed weights do not learn."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
 from collections.abc import Sequence
-
-import libcst as cst
 
 from evo.candidate import Kernel, Proposal
 from evo.objective import Individual
 from evo.protocols import Draft, Malformed
 from evo.task import Task
+from operators.remembered import Remembered
 from operators.rewrites.family import Rewrite, Variant
-from operators.syntax.nodes import is_deeper
+from operators.syntax.parsing import parsed
 
 SECOND_STEP = 0.25  # how often a second variant is drawn on top of the first
-REMEMBERED = 256  # kernels whose variants are kept
-DEEPEST = 120  # nodes within nodes; what is nested deeper could exhaust the stack, and no one writes it
 
 
 class RewriteOperator:
@@ -29,7 +25,7 @@ class RewriteOperator:
         """Take the family, and the probability of a second step."""
         self._rewrite = rewrite
         self._second_step = second_step
-        self._variants: OrderedDict[str, Sequence[Variant]] = OrderedDict()
+        self._variants = Remembered(self._found)
 
     @property
     def name(self) -> str:
@@ -39,7 +35,7 @@ class RewriteOperator:
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
         """Return whether the parent has a kernel that parses and the family has a variant of it."""
         kernel = parents[0].candidate.kernel if len(parents) == self.arity else None
-        return kernel is not None and bool(self._of(kernel))
+        return kernel is not None and bool(self._variants(kernel))
 
     async def propose(
         self,
@@ -64,27 +60,14 @@ class RewriteOperator:
 
     def _draw(self, rng: random.Random, kernel: Kernel, without: Sequence[Kernel]) -> Draft | None:
         """Return the first variant of a random order that is none of the kernels given, if there is one."""
-        variants = self._of(kernel)
+        variants = self._variants(kernel)
         for variant in rng.sample(variants, len(variants)):
             made = Kernel(variant.source())
             if made not in without:
                 return Draft(made, variant.summary)
         return None
 
-    def _of(self, kernel: Kernel) -> Sequence[Variant]:
-        """Return the variants of a kernel; those asked for lately are kept."""
-        digest = kernel.digest
-        if digest not in self._variants:
-            self._variants[digest] = self._found(kernel)
-            if len(self._variants) > REMEMBERED:
-                self._variants.popitem(last=False)
-        self._variants.move_to_end(digest)
-        return self._variants[digest]
-
     def _found(self, kernel: Kernel) -> Sequence[Variant]:
-        """Return no variant of what does not parse or is nested too deep."""
-        try:
-            module = cst.parse_module(kernel.source)
-        except cst.ParserSyntaxError:
-            return ()
-        return () if is_deeper(module, DEEPEST) else self._rewrite.variants(module)
+        """Return no variant of what does not parse."""
+        module = parsed(kernel)
+        return () if module is None else self._rewrite.variants(module)

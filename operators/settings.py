@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from evo.errors import SettingsError
-from evo.protocols import Operator
+from evo.protocols import Operator, Portfolio
+from operators.bandit import Bandit, BanditSettings
+from operators.crossover import Crossover
+from operators.observing import Announcing
+from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.tiles import Tiles
+from operators.tune import Tune
 
 
 class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +29,8 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tiles: sizes of the blocks that a program works on.
         launch_options: warps, stages and what else a launch may ask of its target.
         one_pass: reductions over several passes made one-pass.
+        crossover: tiles, launch options or function bodies of one parent in another; left out by default.
+        tune: all tiles and launch options set at once, by what other settings did; left out by default.
 
     Raises:
         SettingsError: a weight that is negative or not finite, or none that is positive.
@@ -30,6 +39,8 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     tiles: float = 1.0
     launch_options: float = 1.0
     one_pass: float = 1.0
+    crossover: float = 0.0
+    tune: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing could be drawn by."""
@@ -49,10 +60,14 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Which operators a run asks.
 
     Attributes:
-        weights: how often each operator is asked.
+        weights: how often each operator is asked; under the bandit, how its floor is shared.
+        portfolio: `fixed` draws by the weights alone, `bandit` also by what each operator lately gained.
+        bandit: how the bandit forgets and explores.
     """
 
     weights: OperatorWeights = OperatorWeights()
+    portfolio: Literal["fixed", "bandit"] = "fixed"
+    bandit: BanditSettings = BanditSettings()
 
 
 def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, Operator]:
@@ -64,5 +79,14 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
     rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
-    operators: dict[str, Operator] = {rewrite.name: RewriteOperator(rewrite) for rewrite in rewrites}
+    made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
+    operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
+
+
+def build_portfolio(settings: OperatorSettings, operators: Mapping[str, Operator]) -> Portfolio:
+    """Return a fresh portfolio for one run, which also tells those operators that learn what was settled."""
+    weights = settings.weights.by_name
+    if settings.portfolio == "bandit":
+        return Announcing(Bandit(weights, settings.bandit), operators.values())
+    return Announcing(FixedWeights(weights), operators.values())

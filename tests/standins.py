@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from evo.budget import Budget
 from evo.candidate import Kernel, Proposal
 from evo.engine import Engine
-from evo.evaluation import Evaluation, Measurement, Source, Stage, Status
+from evo.evaluation import Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.events import Event
 from evo.objective import Individual
 from evo.protocols import Draft, Malformed, Operator, Portfolio
@@ -93,7 +93,20 @@ def verdict(kernel: Kernel) -> Evaluation:
         checks_passed=4,
         checks_total=4,
         measurements=tuple(measured(name, latency) for name, latency in latencies.items()),
+        resources=(used(value),),
         plan_digest=plan,
+    )
+
+
+def used(value: int) -> Resources:
+    """Return resources of a kernel, a pure function of its value."""
+    return Resources(
+        kernel="synthetic",
+        registers=8 * (value % 32),
+        spills=0,
+        shared_bytes=1024 * (value % 5),
+        warps=2 ** (value % 3),
+        occupancy=(value % 9) / 8,
     )
 
 
@@ -176,9 +189,11 @@ class ChainPortfolio:
     def choose(self, rng: random.Random, names: Sequence[str]) -> str:
         return names[(rng.randrange(len(names)) + int.from_bytes(self._chain)) % len(names)]
 
-    def credit(self, individual: Individual) -> None:
+    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
         self.credited.append(individual.number)
-        link = f"{individual.number} {individual.evaluation.status} {individual.fitness.values}"
+        assert individual.candidate.proposal.parents == tuple(parent.number for parent in parents)
+        gains = [parent.fitness.values for parent in parents]
+        link = f"{individual.number} {individual.evaluation.status} {individual.fitness.values} {gains}"
         self._chain = hashlib.sha256(self._chain + link.encode()).digest()
 
 

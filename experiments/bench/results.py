@@ -17,6 +17,7 @@ def write_results(name: str, figures: dict[str, Any]) -> Path:
     """Write the figures of benchmark `name` with the circumstances they were seen in; return the file."""
     path = RESULTS / f"{name}.json"
     told = {"benchmark": name, "code": _code_date(), "machine": _machine(), "figures": figures}
+    RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import libcst as cst
 import msgspec
 
 from operators.rewrites.family import Backend, Variant
-from operators.syntax.edits import Change, appends_keyword, becomes, prepends_entry
+from operators.syntax.edits import Change, Edits, appends_keyword, becomes, prepends_entry
 from operators.syntax.kernel_module import JitFunction, KernelModule, Launch, read_module
 from operators.syntax.literals import literals_of
 from operators.syntax.nodes import argument
 
 
-class _Option(msgspec.Struct, frozen=True):
+class Option(msgspec.Struct, frozen=True):
     """An option of a launch, the values worth trying, and what holds where it is not given.
 
     Sixteen warps are the most that AMD's 64 lanes a warp leave room for in the 1,024 threads of a program.
@@ -33,17 +34,43 @@ class _Option(msgspec.Struct, frozen=True):
         )
 
 
-_WARPS = _Option("num_warps", (1, 2, 4, 8, 16), default=4)
+_WARPS = Option("num_warps", (1, 2, 4, 8, 16), default=4)
 _HIP = (
-    _Option("waves_per_eu", (0, 1, 2, 3, 4), default=0),
-    _Option("matrix_instr_nonkdim", (16, 32), default=0, needs_dot=True),
-    _Option("kpack", (1, 2), default=1, needs_dot=True),
+    Option("waves_per_eu", (0, 1, 2, 3, 4), default=0),
+    Option("matrix_instr_nonkdim", (16, 32), default=0, needs_dot=True),
+    Option("kpack", (1, 2), default=1, needs_dot=True),
 )
 _CONFIG_STAGES = 3  # what `triton.Config` gives, whatever the target
 
 
-def _stages(default: int) -> _Option:
-    return _Option("num_stages", (1, 2, 3, 4), default=default, needs_loop=True)
+def _stages(default: int) -> Option:
+    return Option("num_stages", (1, 2, 3, 4), default=default, needs_loop=True)
+
+
+class OptionSite(msgspec.Struct, frozen=True, eq=False):
+    """A place where an option is given or could be.
+
+    Attributes:
+        owner: what takes the option: the kernel's name, or `config 1`.
+        which: what summaries call the owner, where there are several.
+        option: the option.
+        value: its value now, by default where it is not given; None where the host computes it.
+        said: how the value stands there now.
+        node: what is edited.
+        change: returns the change of the node into one that gives another value.
+    """
+
+    owner: str
+    which: str
+    option: Option
+    value: int | None
+    said: str
+    node: cst.CSTNode
+    change: Callable[[int], Change]
+
+    def edits(self, value: int) -> Edits:
+        """Return the edits that give another value."""
+        return {self.node: self.change(value)}
 
 
 class LaunchOptions:
@@ -57,13 +84,22 @@ class LaunchOptions:
 
     def variants(self, module: cst.Module) -> Sequence[Variant]:
         """Return one variant for each launch or config, each option that matters there and each new value."""
-        kernel_module = read_module(module)
-        found = [*_of_launches(kernel_module, self._backend), *_of_configs(kernel_module, self._backend)]
+        found = [
+            Variant(f"{site.which}{site.option.name} {site.said} -> {value}", module, site.edits(value))
+            for site in option_sites(read_module(module), self._backend)
+            for value in site.option.values
+            if value != site.value
+        ]
         # Launches that take an option from one literal find the same variants.
         return list({(variant.summary, *variant.edits): variant for variant in found}.values())
 
 
-def _of_launches(module: KernelModule, backend: Backend) -> Iterator[Variant]:
+def option_sites(module: KernelModule, backend: Backend) -> list[OptionSite]:
+    """Return the places for options that matter, of launches first, then of configs."""
+    return [*_of_launches(module, backend), *_of_configs(module, backend)]
+
+
+def _of_launches(module: KernelModule, backend: Backend) -> Iterator[OptionSite]:
     options = (_WARPS, _stages(2 if backend == "hip" else 3), *(_HIP if backend == "hip" else ()))
     for launch in module.launches:
         which = f"{launch.kernel.name} " if len(module.launches) > 1 else ""
@@ -71,45 +107,45 @@ def _of_launches(module: KernelModule, backend: Backend) -> Iterator[Variant]:
             continue
         for option in options:
             if option.matters([launch.kernel]):
-                yield from _set_in_launch(option, launch, module.module, which)
+                yield from _in_launch(option, launch, module.module, which)
 
 
-def _set_in_launch(option: _Option, launch: Launch, module: cst.Module, which: str) -> Iterator[Variant]:
-    given = launch.bound.get(option.name)
+def _in_launch(option: Option, launch: Launch, module: cst.Module, which: str) -> Iterator[OptionSite]:
+    given, owner = launch.bound.get(option.name), launch.kernel.name
     if given is None:
         if not any(argument.star == "**" for argument in launch.call.args):
-            yield from _added(option, launch.call, module, which, appends_keyword)
+            yield _absent(option, owner, which, launch.call, appends_keyword)
         return
     literals = literals_of(given.value, launch.host, module)
     for literal in literals:
-        yield from _replaced(option, literal, module, which)
+        yield _literal(option, owner, which, literal)
     if not literals:
-        before = " ".join(module.code_for_node(given.value).split())
-        for value in option.values:
-            yield Variant(f"{which}{option.name} {before} -> {value}", module, {given.value: becomes(value)})
+        said = " ".join(module.code_for_node(given.value).split())
+        yield OptionSite(owner, which, option, None, said, given.value, becomes)
 
 
-def _of_configs(module: KernelModule, backend: Backend) -> Iterator[Variant]:
+def _of_configs(module: KernelModule, backend: Backend) -> Iterator[OptionSite]:
     functions = [function for function in module.functions.values() if function.autotuned]
     for number, config in enumerate(module.configs, start=1):
         which = f"config {number} " if len(module.configs) > 1 else ""
+        owner = f"config {number}"
         for option in (_WARPS, _stages(_CONFIG_STAGES)):
             if option.matters(functions):
-                yield from _set_in_config(option, config, module.module, which)
+                yield from _in_config(option, config, owner, which)
         for option in _HIP if backend == "hip" else ():
             if option.matters(functions):
-                yield from _set_in_entries(option, config, module.module, which)
+                yield from _in_entries(option, config, owner, which)
 
 
-def _set_in_config(option: _Option, config: cst.Call, module: cst.Module, which: str) -> Iterator[Variant]:
+def _in_config(option: Option, config: cst.Call, owner: str, which: str) -> Iterator[OptionSite]:
     given = argument(config, 1 if option is _WARPS else 2, option.name)
     if isinstance(given, cst.Integer):
-        yield from _replaced(option, given, module, which)
+        yield _literal(option, owner, which, given)
     elif given is None and not any(a.star for a in config.args):
-        yield from _added(option, config, module, which, appends_keyword)
+        yield _absent(option, owner, which, config, appends_keyword)
 
 
-def _set_in_entries(option: _Option, config: cst.Call, module: cst.Module, which: str) -> Iterator[Variant]:
+def _in_entries(option: Option, config: cst.Call, owner: str, which: str) -> Iterator[OptionSite]:
     """AMD's own options stand among the entries of a config, beside the tile sizes."""
     entries = argument(config, 0, "kwargs")
     if not isinstance(entries, cst.Dict):
@@ -119,22 +155,18 @@ def _set_in_entries(option: _Option, config: cst.Call, module: cst.Module, which
             return
         if isinstance(element.key, cst.SimpleString) and element.key.evaluated_value == option.name:
             if isinstance(element.value, cst.Integer):
-                yield from _replaced(option, element.value, module, which)
+                yield _literal(option, owner, which, element.value)
             return
-    yield from _added(option, entries, module, which, prepends_entry)
+    yield _absent(option, owner, which, entries, prepends_entry)
 
 
-def _replaced(option: _Option, literal: cst.Integer, module: cst.Module, which: str) -> Iterator[Variant]:
-    before = literal.evaluated_value
-    for value in option.values:
-        if value != before:
-            yield Variant(f"{which}{option.name} {before} -> {value}", module, {literal: becomes(value)})
+def _literal(option: Option, owner: str, which: str, literal: cst.Integer) -> OptionSite:
+    value = literal.evaluated_value
+    return OptionSite(owner, which, option, value, str(value), literal, becomes)
 
 
-def _added(
-    option: _Option, node: cst.CSTNode, module: cst.Module, which: str, adds: Callable[[str, int], Change]
-) -> Iterator[Variant]:
-    for value in option.values:
-        if value != option.default:
-            summary = f"{which}{option.name} {option.default} (by default) -> {value}"
-            yield Variant(summary, module, {node: adds(option.name, value)})
+def _absent(
+    option: Option, owner: str, which: str, node: cst.CSTNode, adds: Callable[[str, int], Change]
+) -> OptionSite:
+    said = f"{option.default} (by default)"
+    return OptionSite(owner, which, option, option.default, said, node, partial(adds, option.name))

@@ -10,7 +10,7 @@ import msgspec
 
 from operators.rewrites.family import Variant
 from operators.syntax.divisors import divisors
-from operators.syntax.edits import Change, becomes
+from operators.syntax.edits import Change, Edits, becomes
 from operators.syntax.kernel_module import JitFunction, KernelModule, Launch, read_module
 from operators.syntax.literals import expressions_behind, literals_of
 from operators.syntax.nodes import argument, bound_names, called, names_in, walk
@@ -24,14 +24,43 @@ _GROUP = re.compile(r"GROUP", re.IGNORECASE)
 _OPTIONS = {"num_warps", "num_stages", "num_ctas", "waves_per_eu", "matrix_instr_nonkdim", "kpack"}
 
 
-class _Tile(msgspec.Struct, eq=False):
-    """Literals that move together: a tile size, also where the grid writes it out again."""
+class Tile(msgspec.Struct, eq=False):
+    """Literals that move together: a tile size, also where the grid writes it out again.
+
+    Attributes:
+        names: what it is called in summaries.
+        owners: what takes it, such as `softmax_kernel.BLOCK`.
+        size: what the literals say now.
+        literals: those that say the size.
+        rests: those that say one less, as in `(n + 1023) // 1024`.
+        largest: the largest size worth trying.
+    """
 
     names: list[str]
+    owners: list[str]
     size: int
     literals: list[cst.Integer]
-    rests: list[cst.Integer]  # one less than the size, as in `(n + 1023) // 1024`
+    rests: list[cst.Integer]
     largest: int
+
+    @property
+    def smallest(self) -> int:
+        """The smallest size worth trying; a dot takes no tile below 16, a group may be of one."""
+        return SMALLEST if self.size >= SMALLEST and self.largest > LARGEST_GROUP else 1
+
+    def edits(self, size: int) -> Edits:
+        """Return the edits that give it another size."""
+        edits: dict[cst.CSTNode, Change] = {literal: becomes(size) for literal in self.literals}
+        edits.update((rest, becomes(size - 1)) for rest in self.rests)
+        return edits
+
+    def join(self, other: Tile) -> None:
+        """Take in another tile of the same size."""
+        self.names.extend(other.names)
+        self.owners.extend(other.owners)
+        self.literals.extend(each for each in other.literals if each not in self.literals)
+        self.rests.extend(each for each in other.rests if each not in self.rests)
+        self.largest = min(self.largest, other.largest)
 
 
 class Tiles:
@@ -41,42 +70,45 @@ class Tiles:
 
     def variants(self, module: cst.Module) -> Sequence[Variant]:
         """Return one variant for each tile size and each factor that keeps it in its range."""
-        kernel_module = read_module(module)
-        tiles = [*_launched(kernel_module), *_configured(kernel_module)]
-        return [variant for tile in tiles for variant in _moves(tile, module)]
+        return [variant for tile in tiles_of(read_module(module)) for variant in _moves(tile, module)]
 
 
-def _moves(tile: _Tile, module: cst.Module) -> Iterator[Variant]:
-    smallest = SMALLEST if tile.size >= SMALLEST else 1
+def tiles_of(module: KernelModule) -> list[Tile]:
+    """Return the tiles that launches, the defaults of `@triton.jit` functions and configs name."""
+    return [*_launched(module), *_configured(module)]
+
+
+def _moves(tile: Tile, module: cst.Module) -> Iterator[Variant]:
     for size in (tile.size // 2, tile.size * 2, tile.size // 4, tile.size * 4):
-        if smallest <= size <= tile.largest:
-            edits: dict[cst.CSTNode, Change] = {literal: becomes(size) for literal in tile.literals}
-            edits.update((rest, becomes(size - 1)) for rest in tile.rests)
+        if tile.smallest <= size <= tile.largest:
             name = ", ".join(dict.fromkeys(tile.names))
-            yield Variant(f"{name} {tile.size} -> {size}", module, edits)
+            yield Variant(f"{name} {tile.size} -> {size}", module, tile.edits(size))
 
 
-def _launched(module: KernelModule) -> list[_Tile]:
-    """Return the tiles that launches and the defaults of `@triton.jit` functions name."""
-    tiles: list[_Tile] = []
+def _launched(module: KernelModule) -> list[Tile]:
+    tiles: list[Tile] = []
     for launch in module.launches:
-        found = [_tile(n, literal, largest) for n, literal, largest in _bound(launch, module.module)]
+        found = list(_bound(launch, module.module))
+        sizes = {tile.size: None for tile in found}
         for tile in found:
             _join(tiles, tile)
-        for size in {tile.size: None for tile in found}:
+        for size in sizes:
             _join_grid(tiles, launch, size)
     return tiles
 
 
-def _bound(launch: Launch, module: cst.Module) -> list[tuple[str, cst.Integer, int]]:
-    """Return (name, literal, largest size) of each tile that a launch binds or leaves to the kernel."""
+def _bound(launch: Launch, module: cst.Module) -> Iterator[Tile]:
+    """Yield a tile for each literal that a launch binds or leaves to the kernel."""
     found = [
-        (value.value if isinstance(value, cst.Name) else parameter, literals_of(value, host, module))
+        (parameter, value, literals_of(value, host, module))
         for parameter in _tile_names(launch.kernel)
         for value, host in _value(launch, parameter)
     ]
-    several = sum(not _GROUP.search(name) for name, literals in found if literals) > 1
-    return [(name, literal, _largest(name, several)) for name, literals in found for literal in literals]
+    names = [v.value if isinstance(v, cst.Name) else parameter for parameter, v, _ in found]
+    several = sum(not _GROUP.search(n) for n, (_, _, ls) in zip(names, found, strict=True) if ls) > 1
+    for name, (parameter, _, literals) in zip(names, found, strict=True):
+        for literal in literals:
+            yield _tile(name, f"{launch.kernel.name}.{parameter}", literal, _largest(name, several))
 
 
 def _value(launch: Launch, parameter: str) -> Iterator[tuple[cst.BaseExpression, cst.FunctionDef | None]]:
@@ -115,27 +147,27 @@ def _tile_names(function: JitFunction) -> list[str]:
     ]
 
 
-def _tile(name: str, literal: cst.Integer, largest: int) -> _Tile:
-    return _Tile(names=[name], size=literal.evaluated_value, literals=[literal], rests=[], largest=largest)
+def _tile(name: str, owner: str, literal: cst.Integer, largest: int) -> Tile:
+    size = literal.evaluated_value
+    return Tile(names=[name], owners=[owner], size=size, literals=[literal], rests=[], largest=largest)
 
 
-def _is_size(tile: _Tile) -> bool:
+def _is_size(tile: Tile) -> bool:
     return tile.size > 0 and tile.size & (tile.size - 1) == 0
 
 
-def _join(tiles: list[_Tile], tile: _Tile) -> None:
+def _join(tiles: list[Tile], tile: Tile) -> None:
     """Add a tile, or its name to the tile that has its literal already."""
     if not _is_size(tile):
         return
     for known in tiles:
         if tile.literals[0] in known.literals:
-            known.names.extend(tile.names)
-            known.largest = min(known.largest, tile.largest)
+            known.join(tile)
             return
     tiles.append(tile)
 
 
-def _join_grid(tiles: list[_Tile], launch: Launch, size: int) -> None:
+def _join_grid(tiles: list[Tile], launch: Launch, size: int) -> None:
     """Make one tile of those of a size where the launch's grid writes that size out as a literal again."""
     behind = expressions_behind(launch.grid, launch.host)
     literals, rests = divisors(behind, size)
@@ -147,20 +179,17 @@ def _join_grid(tiles: list[_Tile], launch: Launch, size: int) -> None:
         return
     first, *others = joined
     for other in others:
-        first.names.extend(other.names)
-        first.literals.extend(other.literals)
-        first.rests.extend(other.rests)
-        first.largest = min(first.largest, other.largest)
+        first.join(other)
         tiles.remove(other)
     first.literals.extend(literals)
     first.rests.extend(rests)
 
 
-def _configured(module: KernelModule) -> list[_Tile]:
+def _configured(module: KernelModule) -> list[Tile]:
     """Return the tiles that `triton.Config({...})` entries give; each config moves by itself."""
     kernels = [function for function in module.functions.values() if function.autotuned]
     known = {name for function in kernels for name in _tile_names(function)}
-    tiles: list[_Tile] = []
+    tiles: list[Tile] = []
     for number, config in enumerate(module.configs, start=1):
         entries = argument(config, 0, "kwargs")
         if not isinstance(entries, cst.Dict):
@@ -169,7 +198,7 @@ def _configured(module: KernelModule) -> list[_Tile]:
         several = sum(not _GROUP.search(key) for key, _ in found) > 1
         which = f"config {number} " if len(module.configs) > 1 else ""
         for key, literal in found:
-            _join(tiles, _tile(which + key, literal, _largest(key, several)))
+            _join(tiles, _tile(which + key, f"config {number}.{key}", literal, _largest(key, several)))
     return tiles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import libcst as cst
@@ -26,6 +26,19 @@ class _Editor(cst.CSTTransformer):
 def edited(module: cst.Module, edits: Edits) -> str:
     """Return the module's source after the edits; an edit of a node sees the edits inside it already done."""
     return module.visit(_Editor(edits)).code
+
+
+def together(several: Iterable[Edits]) -> Edits:
+    """Return all the edits as one; those of the same node follow each other."""
+    joined: dict[cst.CSTNode, Change] = {}
+    for edits in several:
+        for node, change in edits.items():
+            joined[node] = _then(joined[node], change) if node in joined else change
+    return joined
+
+
+def _then(first: Change, second: Change) -> Change:
+    return lambda node: second(first(node))
 
 
 def becomes(value: int | str) -> Change:

@@ -25,6 +25,10 @@ class PortfolioContract:
         drive(engine)
         return list(engine.individuals.values())
 
+    def credit(self, portfolio: Portfolio, individual: Individual, individuals: list[Individual]) -> None:
+        """Credit one of the individuals as the engine does, with its parents."""
+        portfolio.credit(individual, [individuals[each] for each in individual.candidate.proposal.parents])
+
     def choices(self, portfolio: Portfolio, names: Sequence[str] = NAMES) -> list[str]:
         return [portfolio.choose(random.Random(number), names) for number in range(30)]
 
@@ -34,7 +38,7 @@ class PortfolioContract:
         portfolio = make_portfolio()
         assert set(self.choices(portfolio)) <= set(NAMES)
         for individual in individuals:
-            portfolio.credit(individual)
+            self.credit(portfolio, individual, individuals)
             assert portfolio.choose(random.Random(individual.number), ["mix", "new"]) in ("mix", "new")
         assert self.choices(portfolio, ["step"]) == ["step"] * 30
 
@@ -44,13 +48,23 @@ class PortfolioContract:
         state = random.getstate()
         one, other = make_portfolio(), make_portfolio()
         for individual in individuals:
-            one.credit(individual)
-            other.credit(individual)
+            self.credit(one, individual, individuals)
+            self.credit(other, individual, individuals)
         first = self.choices(one)
         assert random.getstate() == state
         random.seed(99)
         assert self.choices(other) == first
         random.setstate(state)
+
+    def test_choosing_changes_nothing(
+        self, make_portfolio: Callable[[], Portfolio], individuals: list[Individual]
+    ) -> None:
+        asked, unasked = make_portfolio(), make_portfolio()
+        for individual in individuals:
+            self.choices(asked)
+            self.credit(asked, individual, individuals)
+            self.credit(unasked, individual, individuals)
+        assert self.choices(asked) == self.choices(unasked)
 
     def test_every_operator_gets_a_chance(self, make_portfolio: Callable[[], Portfolio]) -> None:
         portfolio = make_portfolio()

@@ -76,9 +76,9 @@ class FusedPortfolio(ChainPortfolio):
         self._fuse.burn("choose")
         return super().choose(rng, names)
 
-    def credit(self, individual):
+    def credit(self, individual, parents):
         self._fuse.burn("credit")
-        super().credit(individual)
+        super().credit(individual, parents)
 
 
 class FusedTracker(RecordingTracker):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from evo.budget import Budget
 from evo.candidate import Candidate, Kernel
-from evo.engine import NO_OPERATOR
+from evo.courses import NO_OPERATOR
 from evo.errors import SeedError, SettingsError
 from evo.evaluation import Source, Stage, Status
 from evo.events import GenerationEnded, Settled, Stopped, Told
-from evo.settings import SearchSettings
+from evo.settings import SearchSettings, Selection
 from tests.evo.driving import answer, digest, drive
 from tests.standins import (
     ChainPortfolio,
@@ -109,6 +109,26 @@ def test_population_and_offspring_of_one():
     assert engine.told == 23
     assert len(engine.population) == 1
     assert all(len(each.candidate.proposal.parents) <= 1 for each in engine.individuals.values())
+
+
+@pytest.mark.parametrize("how", list(Selection))
+def test_every_selection_searches_in_any_order_of_tells(how):
+    straight, mixed = (synthetic_engine(search_settings(selection=how)) for _ in range(2))
+    drive(straight)
+    drive(mixed, shuffled(3))
+    assert digest(straight) == digest(mixed)
+    assert straight.elite.speedup > 1
+
+
+def test_with_elites_only_so_many_of_the_former_survivors_stay():
+    engine = synthetic_engine(search_settings(elites=1, population=4))
+    engine.tell(*answer(engine)[0])
+    tell_generation(engine, [kernel_of(value) for value in (20, 19, 18, 17, 16)], range(5))
+    assert [each.number for each in engine.population] == [1, 2, 3, 4]
+    tell_generation(engine, [kernel_of(value) for value in (5, 4, 3, 2, 1)], range(5))
+    assert [each.number for each in engine.population] == [1, 6, 7, 8]
+    with pytest.raises(SettingsError, match="elites must be 1 to 100000, got 0"):
+        search_settings(elites=0)
 
 
 def test_target_is_seen_at_the_barrier():

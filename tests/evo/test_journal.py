@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -104,6 +105,23 @@ def test_nothing_is_written_twice_or_by_half(path):
             journal.blob("0" * 64)
         with pytest.raises(JournalError, match="every blob it names"):
             journal.kernel(KERNEL.digest)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, 2), (math.inf, 1)])
+def test_edges_of_sessions_are_synced_and_other_records_when_due(path, seconds, told):
+    class Patient(Journal):
+        unsynced_seconds = seconds
+
+        def level(self) -> int:
+            return self._db.execute("PRAGMA synchronous").fetchone()[0]
+
+    with Patient.create(path) as journal:
+        levels = []
+        for record in (Opened(pid=1, settings=""), ASKED, TOLD, Ended(reason="enough")):
+            journal.append(record)
+            levels.append(journal.level())
+        journal.set_meta("task", 1)
+        assert [*levels, journal.level()] == [2, told, told, 2, 2]
 
 
 def test_a_blob_that_is_not_what_its_digest_says(path):

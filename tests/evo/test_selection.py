@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from evo import selection
 from evo.candidate import Candidate, Proposal
 from evo.evaluation import Status
 from evo.objective import Individual, KernelFitness, assess
-from tests.standins import kernel_of, verdict
+from evo.settings import Selection
+from tests.standins import kernel_of, measured, verdict
 
 BASELINE = verdict(kernel_of(10))
 BROKEN = [Status.REJECTED, Status.COMPILE_ERROR, Status.CRASHED, Status.WRONG]
@@ -82,3 +84,50 @@ def test_speed_is_compared_among_the_passed_only(pool):
     elite = selection.best(pool)
     assert elite in seen if seen else elite is None
     assert elite is None or elite.speedup == max(each.speedup for each in seen)
+
+
+def timed(number: int, wide: float, tall: float) -> Individual:
+    """An individual that passed with these latencies in ms."""
+    plain = individual(number)
+    evaluation = msgspec.structs.replace(
+        plain.evaluation, measurements=(measured("wide", wide), measured("tall", tall))
+    )
+    return assess(plain.candidate, evaluation, BASELINE)
+
+
+@pytest.mark.parametrize("how", list(Selection))
+@given(pool=individuals, count=st.integers(0, 6), size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_every_selector_returns_distinct_individuals_from_its_own_randomness(how, pool, count, size, seed):
+    select = selection.SELECTORS[how]
+    before = random.getstate()
+    chosen = select(pool, count, size, random.Random(seed))
+    assert random.getstate() == before
+    assert chosen == select(pool, count, size, random.Random(seed))
+    assert len({each.number for each in chosen}) == len(chosen) == min(count, len(pool))
+    assert all(each in pool for each in chosen)
+
+
+@given(pool=individuals, count=st.integers(1, 6), size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_truncation_draws_from_the_best_share(pool, count, size, seed):
+    share = sorted(pool, key=selection.rank)[: max(count, -(-len(pool) // size))]
+    assert all(each in share for each in selection.truncation(pool, count, size, random.Random(seed)))
+
+
+def test_lexicase_keeps_the_specialists_that_a_mean_forgets():
+    wide, tall, middling = timed(1, 0.1, 9.0), timed(2, 9.0, 0.1), timed(3, 0.9, 0.9)
+    poor = [timed(number, 9.5 + number, 9.5 + number) for number in range(4, 8)]
+    draws = [selection.lexicase([middling, wide, tall], 1, 3, random.Random(seed))[0] for seed in range(40)]
+    assert {each.number for each in draws} >= {1, 2}
+    draws = [selection.lexicase([wide, *poor], 1, 3, random.Random(seed))[0] for seed in range(20)]
+    assert draws == [wide] * 20
+
+
+@given(pool=individuals, seed=st.integers(0, 99))
+def test_lexicase_sees_those_that_passed_and_progress_decides_among_the_others(pool, seed):
+    chosen = selection.lexicase(pool, len(pool), 2, random.Random(seed))
+    speeds = [each.evaluation.passed for each in chosen]
+    assert speeds == sorted(speeds, reverse=True)
+    others = [each for each in pool if not each.evaluation.passed]
+    assert selection.lexicase(others, 3, 2, random.Random(seed)) == selection.tournament(
+        others, 3, 2, random.Random(seed)
+    )

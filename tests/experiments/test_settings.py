@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evo.budget import Budget
-from evo.settings import MOST, SearchSettings
+from evo.settings import MOST, IslandRules, SearchSettings, Selection
 from experiments.settings import RunSettings, flatten, parse_settings, read_settings
 from experiments.tracking_settings import TrackingSettings
 from fitness.settings import FitnessSettings, StageLimits
@@ -20,11 +20,17 @@ amounts = st.floats(1e-300, 1e300)
 weights = st.floats(0, 1e300)
 texts = st.text(st.characters(codec="utf-8"))
 
+own_ways = st.builds(
+    IslandRules, selection=st.none() | st.sampled_from(Selection), tournament=st.none() | counts
+)
+
 run_settings = st.builds(
     RunSettings,
     task=texts,
     search=st.builds(
         SearchSettings,
+        islands=st.just(2),
+        island=st.just(()) | st.tuples(own_ways, own_ways),
         population=counts,
         offspring=counts,
         seed=st.integers(0, 2**64 - 1),
@@ -77,6 +83,10 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return '"' + "".join(f"\\U{ord(each):08x}" for each in value) + '"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_toml(each)}' for name, each in value.items())}}}"
     return repr(value)
 
 

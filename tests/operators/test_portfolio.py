@@ -61,8 +61,10 @@ def test_operators_are_built_from_settings():
 
 def test_every_weight_has_its_operator_and_the_others_keep_their_defaults():
     weights = msgspec.convert({"tiles": 2}, OperatorWeights)
-    assert weights.by_name == {"tiles": 2.0, "launch_options": 1.0, "one_pass": 1.0}
-    assert list(build_operators(OperatorSettings(weights=weights), "hip")) == list(weights.by_name)
+    left_out = {"crossover": 0.0, "tune": 0.0}
+    assert weights.by_name == {"tiles": 2.0, "launch_options": 1.0, "one_pass": 1.0, **left_out}
+    every = OperatorWeights(**dict.fromkeys(weights.by_name, 1.0))
+    assert list(build_operators(OperatorSettings(weights=every), "hip")) == list(weights.by_name)
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
+import libcst as cst
+
+from evo.protocols import Draft
+from operators.crossings import crossings, parts_of
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.tiles import Tiles
+from operators.tune import Tune
+from tests.operators.individuals import individual, proposal
 from tests.operators.kernels import FLIP, LAYER_NORM, LOG_SOFTMAX, SOFTMAX, sources
+from tests.standins import synthetic_task
 
 # Blocks of 64 make short rows take several of them, which keeps interpreting quick.
 SMALL_SOFTMAX = SOFTMAX.replace("BLOCK=256", "BLOCK=64")
@@ -37,8 +46,33 @@ def kernels() -> dict[str, str]:
     return made
 
 
+def crossed() -> dict[str, str]:
+    """Return what kernels become that take parts of one another, by entry point and a number."""
+    made: dict[str, str] = {}
+    for entry, source in (("softmax", SMALL_SOFTMAX), ("log_softmax", LOG_SOFTMAX)):
+        resized = source.replace("BLOCK=64", "BLOCK=32, num_stages=1")
+        pool = [source, *sources(OnePass(), source).values(), *sources(OnePass(), resized).values()]
+        parts = [parts_of(cst.parse_module(each), "hip") for each in pool]
+        children = {v.source() for one, other in permutations(parts, 2) for v in crossings(one, other)}
+        fresh = sorted(children - set(pool))
+        assert len(fresh) >= 4
+        made |= {f"{entry}.crossed{number}": child for number, child in enumerate(fresh)}
+    return made
+
+
+def tuned() -> dict[str, str]:
+    """Return kernels with tiles and launch options set at once, by entry point and a number."""
+    made: dict[str, str] = {}
+    for entry, source in (("softmax", SMALL_SOFTMAX), ("flip", FLIP), ("layer_norm", LAYER_NORM)):
+        for key in range(3):
+            draft = asyncio.run(Tune("hip").propose(proposal(key), [individual(source)], synthetic_task()))
+            assert isinstance(draft, Draft)
+            made[f"{entry}.tuned{key}"] = draft.kernel.source
+    return made
+
+
 def test_seeds_and_rewrites_compute_what_torch_computes(tmp_path: Path):
-    made = kernels()
+    made = kernels() | crossed() | tuned()
     for name, source in made.items():
         (tmp_path / f"{name}.py").write_text(source)
     script = Path(__file__).with_name("interpreting.py")
