@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evo import selection
+from evo.archive import archive
 from evo.candidate import Candidate, Proposal
 from evo.evaluation import Status
 from evo.objective import Individual, KernelFitness, assess
@@ -59,10 +60,15 @@ def test_tournament_returns_distinct_individuals_from_its_own_randomness(pool, c
 def test_invalid_fitness_is_never_selected():
     good = individual(0)
     bare = Individual(candidate=good.candidate, evaluation=good.evaluation, fitness=KernelFitness())
-    for seed in range(20):
-        assert selection.tournament([bare, good, bare], 1, 3, random.Random(seed)) == [good]
+    for select in selection.SELECTORS.values():
+        for seed in range(20):
+            assert select([bare, good, bare], 1, 3, random.Random(seed)) == [good]
+            assert select([bare, good], 2, 3, random.Random(seed)) == [good]
+            assert select([bare], 2, 3, random.Random(seed)) == []
     assert selection.survivors([bare, good], 2) == (good,)
     assert selection.best([bare]) is None
+    assert archive([bare, good]) == (good,)
+    assert archive([bare]) == ()
 
 
 @given(pool=individuals, count=st.integers(1, 8), seed=st.integers(0, 99))
