@@ -25,6 +25,9 @@ check: $(READY) ## Check format, lint, types, floors and that mlflow/ hides noth
 
 bench: $(READY) ## Measure what the README states, into experiments/results/
 	$(BIN)/python -m experiments.bench.throughput
+	$(BIN)/python -m experiments.bench.engine
+	$(BIN)/python -m experiments.bench.landscape
+	$(BIN)/python -m experiments.bench.endurance
 
 clean: ## Remove the environment and caches; runs/ stays
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache
