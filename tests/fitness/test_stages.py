@@ -53,7 +53,7 @@ def checked(lab: Lab, source: str, limits: StageLimits = SHORT) -> Checked | Fau
         ("import sys; sys.exit(0)", Status.CRASHED, "SystemExit"),
         ("data = bytearray(1 << 40)", Status.CRASHED, ""),
         ("open('/etc/kernevo', 'w')", Status.CRASHED, "Error"),
-        ("open('/root/.ssh/id_rsa')", Status.CRASHED, "Error"),
+        ("open('/etc/shadow')", Status.CRASHED, "Error"),
         ("import os\nassert 'HOME_SECRET' in os.environ", Status.CRASHED, "AssertionError"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 80), 1)", Status.CRASHED, "Error"),
         ("import subprocess\nsubprocess.run(['/bin/true'], check=True)", Status.CRASHED, "Error"),
