@@ -25,7 +25,7 @@ from evo.evaluation import Evaluation
 from evo.making import make
 from evo.objective import Individual
 from evo.protocols import Draft, Operator
-from evo.settings import Mode, PopulationKind, SearchSettings, Selection
+from evo.settings import MOST, Mode, PopulationKind, SearchSettings, Selection
 from evo.task import Task
 from experiments.bench.landscapes import BITS, LANDSCAPES, Landscape, genome_of, kernel_of
 from experiments.bench.results import write_results
@@ -34,7 +34,7 @@ from operators.bandit import Bandit
 SEEDS = 30
 EVALUATIONS = 400
 RESAMPLES = 10_000
-NEVER = 10**6
+NEVER = MOST
 
 BANDIT = "bandit over operators"
 APART: Mapping[str, Any] = {"islands": 4, "population": 4, "migration_every": NEVER}

@@ -121,5 +121,5 @@ def test_neither_workers_nor_interruptions_change_what_is_redrawn(tmp_path, work
 
 
 def test_redraws_are_none_or_more():
-    with pytest.raises(SettingsError, match="redraws must be at least 0, got -1"):
+    with pytest.raises(SettingsError, match="redraws must be 0 to 100000, got -1"):
         search_settings(redraws=-1)
