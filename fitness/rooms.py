@@ -36,8 +36,9 @@ class Rooms(msgspec.Struct, frozen=True):
     oracle: Sandbox
 
     def isolation(self) -> dict[str, Isolation]:
-        """Return what stands between each room's jobs and the machine."""
-        return {name: getattr(self, name).isolation for name in self.__struct_fields__}
+        """Return what stands between the machine and the jobs of each room that is to be isolated."""
+        rooms: dict[str, Sandbox] = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: room.isolation for name, room in rooms.items() if room.room.isolated}
 
 
 @contextlib.asynccontextmanager
