@@ -88,7 +88,8 @@ class Sandbox:
         trusted = not self._room.isolated
         patience = limits.wall_seconds + (0.0 if trusted else GRACE_SECONDS)
         try:
-            return await asyncio.wait_for(parent.submit(payload, limits), patience)
+            async with asyncio.timeout(patience):
+                return await parent.submit(payload, limits)
         except TimeoutError:
             if not trusted:
                 return Fault(

@@ -86,7 +86,8 @@ class WarmParent:
         """Start a parent and wait until it serves; raise SandboxError if it cannot."""
         parent = cls(room)
         try:
-            isolation = await asyncio.wait_for(parent._opened(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                isolation = await parent._opened()
             if isolation.view or not room.isolated:
                 Path(parent._folder).rmdir()  # nothing is left behind then, even if this process is killed
             return parent, isolation
