@@ -12,18 +12,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the first interrupt or termination signal; a second one ends the process as usual."""
+    """Call `stop` on the first interrupt or termination signal; a second one ends the process as usual.
+
+    A signal that the process was started to ignore stays ignored, as a shell's background jobs expect.
+    """
     loop = asyncio.get_running_loop()
+    heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
     def once() -> None:
-        for each in SIGNALS:
+        for each in heeded:
             loop.remove_signal_handler(each)
         stop()
 
-    for each in SIGNALS:
+    for each in heeded:
         loop.add_signal_handler(each, once)
     try:
         yield
     finally:
-        for each in SIGNALS:
+        for each in heeded:
             loop.remove_signal_handler(each)

@@ -48,11 +48,17 @@ def kernevo(
     )  # fmt: skip
 
 
-def started(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """Give a command in a process group of its own, and let it run; its output is piped."""
+def started(
+    *arguments: str | Path, cwd: Path | None = None, heeds_interrupts: bool = True
+) -> subprocess.Popen[str]:
+    """Give a command in a process group of its own, and let it run; its output is piped.
+
+    Whether it heeds interrupts is said by who starts it, and would else be what the tests were started with.
+    """
+    interrupts = f"--{'default' if heeds_interrupts else 'ignore'}-signal=INT"
     return subprocess.Popen(
-        [KERNEVO, *map(str, arguments)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        ["env", interrupts, KERNEVO, *map(str, arguments)], cwd=cwd, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
 
