@@ -130,7 +130,10 @@ def _wrong_number(parameter: Parameter, value: Argument) -> str | None:
         return f"does not hold {value!r}"
     if not width and parameter.kind not in ("f16", "bf16", "f32", "f64"):
         return "is neither a pointer nor a number"
-    divisor = parameter.claims.get("tt.divisibility", 1)
-    if "tt.pointer_range" in parameter.claims or divisor < 1 or value % divisor:
+    divisor = parameter.claims.get("tt.divisibility")
+    if "tt.pointer_range" in parameter.claims:
+        return f"claimed to be within {parameter.claims['tt.pointer_range']} bits, got {value!r}"
+    # Without a claim any number will do: a scale such as 0.125 is a multiple of nothing.
+    if divisor is not None and (divisor < 1 or value % divisor):
         return f"claimed to be a multiple of {divisor}, got {value!r}"
     return None

@@ -96,6 +96,20 @@ def test_what_honest_kernels_use_is_compiled(line: str, arch: str) -> None:
     assert (len(reply.binaries), reply.unbuilt) == (1, ()), reply.unbuilt
 
 
+@pytest.mark.parametrize("value", ["0.125", "-2.5e-7", "float('inf')", "float('nan')", "7", "16"])
+def test_a_number_that_is_not_whole_is_passed(value: str) -> None:
+    body = f"""
+@triton.jit
+def k(x, scale):
+    tl.store(x, tl.load(x) * scale)
+
+def entry(x):
+    k[(1,)](x, {value})
+"""
+    reply = reply_to(plan_of(body, spec(64)))
+    assert isinstance(reply, Compiled), reply
+
+
 def test_amds_own_device_library_may_be_called() -> None:
     line = "tl.store(x + at, libdevice.fast_dividef(tl.load(x + at), 3.0))"
     head = HEAD + "from triton.language.extra.hip import libdevice\n"

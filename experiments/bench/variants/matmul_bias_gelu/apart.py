@@ -1,0 +1,44 @@
+import torch
+import triton
+import triton.language as tl
+
+BM = 128
+BN = 128
+BK = 64
+BLOCK = 2048
+WARPS = 8
+STAGES = 3
+
+
+@triton.jit
+def matmul_kernel(a_ptr, b_ptr, c_ptr, m, n, k, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
+    rows = tl.program_id(1) * BM + tl.arange(0, BM)
+    cols = tl.program_id(0) * BN + tl.arange(0, BN)
+    total = tl.zeros((BM, BN), tl.float32)
+    for start in range(0, k, BK):
+        inner = start + tl.arange(0, BK)
+        a_mask = (rows < m)[:, None] & (inner < k)[None, :]
+        b_mask = (inner < k)[:, None] & (cols < n)[None, :]
+        a = tl.load(a_ptr + rows[:, None] * k + inner[None, :], mask=a_mask, other=0.0)
+        b = tl.load(b_ptr + inner[:, None] * n + cols[None, :], mask=b_mask, other=0.0)
+        total = tl.dot(a, b, total)
+    mask = (rows < m)[:, None] & (cols < n)[None, :]
+    tl.store(c_ptr + rows[:, None] * n + cols[None, :], total, mask=mask)
+
+
+@triton.jit
+def gelu_kernel(c_ptr, bias_ptr, out_ptr, size, n, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(c_ptr + at, mask=at < size) + tl.load(bias_ptr + at % n, mask=at < size).to(tl.float32)
+    y = 0.5 * x * (1.0 + tl.erf(x * 0.7071067811865476))
+    tl.store(out_ptr + at, y.to(out_ptr.dtype.element_ty), mask=at < size)
+
+
+def matmul_bias_gelu(a, b, bias):
+    (m, k), n = a.shape, b.shape[1]
+    c = torch.empty((m, n), dtype=torch.float32, device=a.device)
+    out = torch.empty((m, n), dtype=a.dtype, device=a.device)
+    grid = (triton.cdiv(n, BN), triton.cdiv(m, BM))
+    matmul_kernel[grid](a, b, c, m, n, k, BM=BM, BN=BN, BK=BK, num_warps=WARPS, num_stages=STAGES)
+    gelu_kernel[(triton.cdiv(m * n, BLOCK),)](c, bias, out, m * n, n, BLOCK=BLOCK, num_warps=4)
+    return out
