@@ -130,7 +130,9 @@ def _wrong_number(parameter: Parameter, value: Argument) -> str | None:
         return f"does not hold {value!r}"
     if not width and parameter.kind not in ("f16", "bf16", "f32", "f64"):
         return "is neither a pointer nor a number"
+    if not parameter.claims:
+        return None
     divisor = parameter.claims.get("tt.divisibility", 1)
-    if "tt.pointer_range" in parameter.claims or divisor < 1 or value % divisor:
+    if not width or "tt.pointer_range" in parameter.claims or divisor < 1 or value % divisor:
         return f"claimed to be a multiple of {divisor}, got {value!r}"
     return None

@@ -158,6 +158,15 @@ def test_a_false_claim_of_divisibility_is_rejected() -> None:
     assert "argument 2 (i32): claimed to be a multiple of 16, got 63" in rejected(uneven)
 
 
+@pytest.mark.parametrize("value", [0.1, -3.0, 1e-5, float("inf"), float("nan")])
+def test_floating_point_arguments_need_no_claim(value: float) -> None:
+    body = "@triton.jit\ndef k(x, scale):\n    tl.store(x, scale)\n\ndef entry(x):\n    k[(1,)](x, 0.5)\n"
+    plan = with_args(plan_of(body, spec(64)), lambda args: (args[0], value))
+    assert isinstance(reply_to(plan), Compiled)
+    told = rejected(edited(plan, ": f32) attributes", ": f32 {tt.divisibility = 1 : i32}) attributes"))
+    assert "argument 1 (f32): claimed to be a multiple of 1" in told
+
+
 def test_a_false_claim_of_range_is_rejected() -> None:
     plan = plan_of(ENTRY, spec(64))
     big = View(buffer=2, offset=0, shape=(64,), stride=(1,), dtype="float32")
