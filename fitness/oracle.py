@@ -18,6 +18,7 @@ from fitness.messages import Case, CompareRequest, DescribeRequest, Description,
 from fitness.plan import InputData, TensorData
 from fitness.reference import fault_in, inputs_of, module_of
 from fitness.tensors import to_input, to_spec, to_tensor
+from fitness.unmade import whole_numbers_of
 
 
 def handle(payload: bytes) -> bytes:
@@ -42,7 +43,7 @@ def _describe(task: Task, workload: Workload) -> Description:
         specs = tuple(to_spec(each) for each in inputs)
     values: tuple[InputData, ...] = (None,) * len(specs)
     if any(isinstance(each, torch.Tensor) and not each.is_floating_point() for each in inputs):
-        real = make(workload, torch.Generator().manual_seed(0), "cpu")
+        real = whole_numbers_of(lambda: make(workload, torch.Generator().manual_seed(0), "cpu"))
         values = tuple(
             None if isinstance(each, torch.Tensor) and each.is_floating_point() else to_input(each)
             for each in real

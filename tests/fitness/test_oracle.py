@@ -81,6 +81,27 @@ def test_inputs_are_described_without_their_floating_values() -> None:
     assert described[0].mutated == (1,)
 
 
+def test_a_description_draws_no_floating_values() -> None:
+    huge = REFERENCE.replace("torch.randn(4, 6,", "torch.randn(2**20, 2**30,")
+    for each in ask(DescribeRequest(task(huge)), tuple[Description, ...]):
+        assert each.specs[0].shape == (2**30, 2**20)
+        assert isinstance(each.data[1], StridedData)
+        index = to_tensor(TensorData((3,), "int64", each.data[1].data))
+        assert all(0 <= number < 4 for number in index.tolist())
+
+
+@pytest.mark.parametrize(
+    "index",
+    ["torch.randn(5, generator=generator).argsort()", "(4 * torch.rand(5)).long() + torch.arange(5)"],
+)
+def test_whole_numbers_that_come_from_floating_values_are_described(index: str) -> None:
+    made = task(REFERENCE.replace("torch.randint(4, (3,), generator=generator, device=device)", index))
+    for each in ask(DescribeRequest(made), tuple[Description, ...]):
+        assert isinstance(each.data[1], StridedData)
+        assert len(each.data[1].data) == 5 * 8
+        assert len(set(to_tensor(TensorData((5,), "int64", each.data[1].data)).tolist())) > 1
+
+
 def test_one_seed_makes_one_set_of_inputs() -> None:
     made = task()
     for family in FAMILIES:
