@@ -33,6 +33,8 @@ def test_tasks_that_come_with_kernevo_are_whole(name: str) -> None:
     assert task.having(Role.CHECK)
     assert task.having(Role.TIME)
     assert all(workload.bytes > 0 for workload in task.workloads)
+    assert len(task.having(Role.CHECK)) >= 3
+    assert "def baseline(" in task.reference
     ast.parse(task.seed.source)
 
 
