@@ -45,11 +45,14 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
         rms_multiple: accepted RMS error as a multiple of the error of the reference computed in the
             workload's own dtype; None takes 2, or 3 for 16-bit dtypes.
         max_multiple: the same for the largest error of any element.
+        off_by_one: share of an integer output's elements that may be off by one, where real numbers near a
+            half may be rounded either way; 0 for whole numbers that are exact.
     """
 
     exact: bool = False
     rms_multiple: float | None = None
     max_multiple: float = 8.0
+    off_by_one: float = 0.0
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,10 +4,13 @@ The rule: with `e` the error of the reference computed in the workload's dtype a
 output passes if its RMS error is at most `m * rms(e) + eps * rms(expected)`, its largest error at most
 `max_multiple * max(e) + 8 eps * max(expected)`, and the same as for the largest error holds for the RMS of
 each row of at least 8 elements (the error of a few says nothing: it may be 0 by luck). Non-finite elements
-must be the same ones. Integers, and tasks that say `exact`, must match bit for bit.
+must be the same ones. Integers, and tasks that say `exact`, must match bit for bit; where a task says
+`off_by_one`, that share of an integer output's elements (rounded up) may be off by one.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 
@@ -37,15 +40,19 @@ def fault_of(
     if output.numel() == 0:
         return None
     if tolerance.exact or not rounded.is_floating_point():
-        return _different_bits(output, rounded)
+        return _different_bits(output, rounded, tolerance.off_by_one)
     wide = output.double()  # torch asks few questions of 8-bit dtypes
     return _different_specials(wide, exact, rounded.dtype) or _too_far(wide, exact, rounded, tolerance)
 
 
-def _different_bits(output: torch.Tensor, expected: torch.Tensor) -> str | None:
-    """Return the first element whose bits differ, or None."""
+def _different_bits(output: torch.Tensor, expected: torch.Tensor, off_by_one: float) -> str | None:
+    """Return the first element whose bits differ, or None; integers may be off by one, up to a share."""
     size = output.element_size()
     wrong = (_bytes(output, size) != _bytes(expected, size)).any(dim=-1).reshape(output.shape)
+    if off_by_one and not expected.is_floating_point() and expected.dtype is not torch.bool:
+        near = _off_by_one(output.long(), expected.long())
+        if int(near.sum()) <= math.ceil(off_by_one * output.numel()):
+            wrong &= ~near
     if not wrong.any():
         return None
     at = _index(int(wrong.reshape(-1).int().argmax()), output.shape)
@@ -53,6 +60,12 @@ def _different_bits(output: torch.Tensor, expected: torch.Tensor) -> str | None:
         f"{int(wrong.sum())} of {output.numel()} elements differ; "
         f"first at {at}: got {output[at].item()}, expected {expected[at].item()}"
     )
+
+
+def _off_by_one(output: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Return which whole numbers are neighbours; the largest and the smallest of a type are none."""
+    lower, upper = torch.minimum(output, expected), torch.maximum(output, expected)
+    return (upper == lower + 1) & (upper > lower)
 
 
 def _bytes(tensor: torch.Tensor, size: int) -> torch.Tensor:

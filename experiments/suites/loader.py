@@ -106,6 +106,11 @@ def _check(task: Task) -> None:
             not all(0 < each < math.inf for each in multiples),
             f"tolerances must be positive and finite, got {', '.join(map(str, multiples))}",
         ),
+        (
+            not 0 <= tolerance.off_by_one < 1 or (tolerance.exact and tolerance.off_by_one > 0),
+            f"off_by_one must be a share from 0 to 1, and 0 where results are exact, "
+            f"got {tolerance.off_by_one}",
+        ),
         (len(set(names)) < len(names), f"workload names must differ, got {', '.join(names)}"),
         (not task.having(Role.CHECK), "at least one workload must have role 'check', got none"),
         (not task.having(Role.TIME), "at least one workload must have role 'time', got none"),

@@ -33,6 +33,8 @@ def test_tasks_that_come_with_kernevo_are_whole(name: str) -> None:
     assert task.having(Role.CHECK)
     assert task.having(Role.TIME)
     assert all(workload.bytes > 0 for workload in task.workloads)
+    assert len(task.having(Role.CHECK)) >= 3
+    assert "def baseline(" in task.reference
     ast.parse(task.seed.source)
 
 
@@ -67,6 +69,9 @@ FAULTS = {
     "a size without end": ("rows = 5", f"rows = {10**30}", f"got rows = {10**30}"),
     "a tolerance that is none": ("exact = true", "max_multiple = nan", "positive and finite, got nan"),
     "a tolerance of zero": ("exact = true", "rms_multiple = 0.0", "positive and finite, got 0.0"),
+    "a share beyond one": ("exact = true", "off_by_one = 1.5", "off_by_one must be a share from 0 to 1"),
+    "a share that is none": ("exact = true", "off_by_one = nan", "off_by_one must be a share from 0 to 1"),
+    "exact, yet off by one": ("exact = true", "exact = true\noff_by_one = 0.1", "0 where results are exact"),
     "an unknown family": ('"one_hot"', '"one_hott"', "families must be among large, small, heavy_tail, "),
     "another entry point": ('entry_point = "flip"', 'entry_point = "flop"', "the entry point 'flop'"),
 }

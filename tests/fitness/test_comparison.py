@@ -174,6 +174,36 @@ def test_integers_match_bit_for_bit(dtype: torch.dtype) -> None:
     assert "first at (0, 1)" in str(fault_of(torch.ones_like(own), own, own, PLAIN))
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize(("share", "numbers", "right"), [(0.01, 4, True), (0.01, 5, False), (0.0, 1, False)])
+def test_rounded_numbers_may_be_off_by_one_here_and_there(
+    dtype: torch.dtype, share: float, numbers: int, right: bool
+) -> None:
+    own = torch.arange(350, dtype=torch.int64).remainder(100).to(dtype)
+    off = own.clone()
+    off[100 : 100 + numbers] += 1
+    assert (fault_of(off, own, own, Tolerance(off_by_one=share)) is None) is right
+    off[:] = own
+    off[7] += 2
+    assert "differ; first at (7,)" in str(fault_of(off, own, own, Tolerance(off_by_one=share)))
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8])
+def test_off_by_one_does_not_wrap_round(dtype: torch.dtype) -> None:
+    limits = torch.iinfo(dtype)
+    own = torch.full((200,), limits.max, dtype=dtype)
+    off = own.clone()
+    off[3] = limits.min
+    assert fault_of(off, own, own, Tolerance(off_by_one=0.5)) is not None
+
+
+@pytest.mark.parametrize("own", [torch.ones(200), torch.ones(200, dtype=torch.bool)])
+def test_floats_and_booleans_are_never_off_by_one(own: torch.Tensor) -> None:
+    off = own.clone()
+    off[3] = 0
+    assert fault_of(off, own.double(), own, Tolerance(off_by_one=0.5)) is not None
+
+
 def test_shape_and_dtype_are_fixed() -> None:
     exact, own = softmaxes((4, 8), torch.float32, 0)
     assert "shape is (8, 4), must be (4, 8)" in str(fault_of(own.reshape(8, 4), exact, own, PLAIN))

@@ -8,7 +8,7 @@ import pytest
 
 from evo.candidate import Kernel
 from evo.evaluation import Evaluation, Source, Stage, Status
-from evo.task import Task
+from evo.task import Role, Task
 from experiments.suites.loader import load_task, task_names
 from fitness.built import Built, checks_of
 from fitness.cases import draw_cases
@@ -18,23 +18,36 @@ from fitness.modelled import ModelledEvaluator
 from fitness.plan import Captured, Plan
 from tests.contracts.evaluators import EvaluatorContract, without_cost
 from tests.fitness.lab import Lab
+from tests.rotation import rotated
 
 FLIP = load_task("flip")
 SEED = FLIP.seed.source
 LOADS = "    x = tl.load(x_ptr + row * n_cols + (n_cols - 1 - cols), mask=mask)\n"
 
 
-@pytest.mark.parametrize("name", task_names())
-@pytest.mark.parametrize("arch", sorted(DEVICES))
-def test_seeds_pass_on_every_target(lab: Lab, name: str, arch: str) -> None:
+def check_seed(lab: Lab, name: str, arch: str) -> None:
     task = load_task(name)
     evaluation = lab.evaluate(task.seed.source, task, arch)
     assert (evaluation.status, evaluation.source, evaluation.device) == (
         Status.PASSED, Source.MODELLED, f"model:{arch}",
     ), evaluation.feedback  # fmt: skip
-    assert evaluation.checks_passed == evaluation.checks_total == 8
+    cases = len(task.having(Role.CHECK)) * (2 if task.families else 1)
+    assert evaluation.checks_passed == evaluation.checks_total == cases
     assert all(0 < each.occupancy <= 1 for each in evaluation.resources)
     assert evaluation.cost.cpu_seconds > 0
+
+
+@pytest.mark.parametrize("name", rotated(4, "seeds pass"))
+@pytest.mark.parametrize("arch", sorted(DEVICES))
+def test_seeds_pass_on_every_target(lab: Lab, name: str, arch: str) -> None:
+    check_seed(lab, name, arch)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", task_names())
+@pytest.mark.parametrize("arch", sorted(DEVICES))
+def test_all_seeds_pass_on_every_target(lab: Lab, name: str, arch: str) -> None:
+    check_seed(lab, name, arch)
 
 
 def test_a_kernel_is_evaluated_once(lab: Lab) -> None:
