@@ -133,7 +133,7 @@ def _wrong_number(parameter: Parameter, value: Argument) -> str | None:
     divisor = parameter.claims.get("tt.divisibility")
     if "tt.pointer_range" in parameter.claims:
         return f"claimed to be within {parameter.claims['tt.pointer_range']} bits, got {value!r}"
-    # Without a claim any number will do: a scale such as 0.125 is a multiple of nothing.
-    if divisor is not None and (divisor < 1 or value % divisor):
+    # Without a claim any number will do; of a scale such as 0.125 no multiple can be claimed.
+    if divisor is not None and (not width or divisor < 1 or value % divisor):
         return f"claimed to be a multiple of {divisor}, got {value!r}"
     return None
