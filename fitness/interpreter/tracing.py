@@ -16,11 +16,14 @@ from fitness.interpreter.counting import Counts
 from fitness.interpreter.forwarding import Forwarding
 from fitness.interpreter.memory import clear, input_of
 from fitness.interpreter.messages import TraceRequest
+from fitness.interpreter.sampling import sampled_programs
 from fitness.interpreter.session import Launch, interpreting
 from fitness.interpreter.sharing import Touched, differ, observe_sharing
 
-MOST_WORK = 20_000_000
-"""Elements to interpret a launch; once that many are done, no further program is sampled."""
+MOST_WORK = 50_000_000
+"""Work to interpret a launch, in `Counts.work`; once that much is done, no further pair is sampled."""
+MOST_WORK_ALONE = 8 * MOST_WORK
+"""If a pair's first program takes that much already, the second one is not sampled either."""
 
 
 class Tracer:
@@ -69,11 +72,11 @@ class Tracer:
         counts = Counts(self.device, launch.kernel, launch.storages)
         touched: list[Touched] = []
         self.forwarding.to = counts
-        for program in _spread(total, self.request.samples, self._random):
+        for program in sampled_programs(launch.grid, self.request.samples, self._random):
             counts.begin_program()
-            launch.execute(*_index(program, launch.grid))
+            launch.execute(*program)
             touched.append(counts.end_program())
-            if counts.work > MOST_WORK:
+            if counts.work > (MOST_WORK_ALONE if len(touched) % 2 else MOST_WORK):
                 break
         windows = observe_sharing(launch, self.device, self.forwarding, touched, self._random)
         sampled = max(1, len(touched))
@@ -140,14 +143,3 @@ _MEANS = (
     "lane_accesses", "loads", "stores", "atomics", "rounds", "float_ops", "integer_ops", "special_ops",
     "reductions", "reduced_elements",
 )  # fmt: skip
-
-
-def _spread(total: int, samples: int, rng: random.Random) -> list[int]:
-    """Return programs to sample: one from each of `samples` equal stretches of the grid, at random."""
-    count = min(samples, total)
-    return [rng.randrange(total * i // count, total * (i + 1) // count) for i in range(count)]
-
-
-def _index(program: int, grid: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the indices of a program by its number, the first dimension fastest."""
-    return program % grid[0], program // grid[0] % grid[1], program // (grid[0] * grid[1])
