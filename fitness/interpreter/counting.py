@@ -41,6 +41,10 @@ class Counts:
 
     Float loads read as zero and float stores are dropped: their values do not matter to the counts, and
     buffers of hundreds of megabytes stay untouched. Integers are loaded and stored for real.
+
+    Attributes:
+        first_loads: by storage, which of its loads was a program's first from it; the latest of all programs.
+        stop_after: loads after which a program is followed no further.
     """
 
     def __init__(self, device: Device, kernel: str, storages: tuple[Storage, ...]) -> None:
@@ -51,8 +55,10 @@ class Counts:
         self.dots: Counter[tuple[int, int, int, str, str]] = Counter()
         self.unique: dict[tuple[str, int], Ranges] = {}
         self.waiting: set[int] = set()
+        self.first_loads: dict[int, int] = {}
         self.stop_after: int | None = None
         self._touched: dict[tuple[str, int], Ranges] = {}
+        self._loads_before = 0
 
     @property
     def work(self) -> int:
@@ -63,6 +69,7 @@ class Counts:
     def begin_program(self) -> None:
         """Forget what the program before had touched."""
         self._touched = {}
+        self._loads_before = self.totals["loads"]
         self.waiting.clear()
 
     def end_program(self) -> dict[tuple[str, int], tuple[Addresses, Addresses]]:
@@ -82,6 +89,9 @@ class Counts:
         seen = analyse(addresses, mask, size, self.device.sector_bytes, self.device.warp_size)
         self.totals[f"{kind}s"] += 1
         self.totals["operations"] += 1
+        if seen is not None and kind == "load" and at is not None and ("load", at) not in self._touched:
+            loads = self.totals["loads"] - self._loads_before
+            self.first_loads[at] = max(loads, self.first_loads.get(at, 0))
         if seen is not None:
             self._count(kind, seen, -1 if at is None else at)
         if kind == "load":

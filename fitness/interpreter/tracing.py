@@ -78,7 +78,7 @@ class Tracer:
             touched.append(counts.end_program())
             if counts.work > (MOST_WORK_ALONE if len(touched) % 2 else MOST_WORK):
                 break
-        windows = observe_sharing(launch, self.device, self.forwarding, touched, self._random)
+        windows = observe_sharing(launch, self.device, self.forwarding, counts.first_loads, self._random)
         sampled = max(1, len(touched))
         self.launches.append(
             LaunchTrace(

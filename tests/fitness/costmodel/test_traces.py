@@ -58,6 +58,30 @@ def test_a_product_counts_its_operations_and_sees_what_neighbours_share(room: As
     assert left.unique_load_bytes == right.unique_load_bytes == 512 * 256 * 2
 
 
+INDEXED = """
+@triton.jit
+def indexed_kernel(lengths, x, out, n, LENGTHS: tl.constexpr, BLOCK: tl.constexpr):
+    total = 0
+    for each in range(LENGTHS):
+        total += tl.load(lengths + each)
+    at = tl.arange(0, BLOCK)
+    tl.store(out + tl.program_id(0) * BLOCK + at, tl.load(x + at) + total)
+
+def indexed(lengths, x):
+    out = torch.empty((200, 64), device=x.device)
+    indexed_kernel[(200,)](lengths, x, out, 200, LENGTHS=lengths.numel(), BLOCK=64)
+    return out
+"""
+
+
+@pytest.mark.parametrize("lengths", [1, 12, 90])
+def test_what_neighbours_share_is_seen_behind_any_indices(room: Ask, lengths: int) -> None:
+    launch = only(room, HEAD + INDEXED, "indexed", spec(lengths, dtype="int32"), spec(64), arch="gfx942")
+    index, row = (next(each for each in launch.buffers if each.buffer == n) for n in (0, 1))
+    assert windowed(index.window, 48) == windowed(row.window, 48) == pytest.approx(1)
+    assert windowed(index.die_window, 16) == windowed(row.die_window, 16) == pytest.approx(1)
+
+
 def test_three_passes_load_the_row_three_times_but_touch_it_once(room: Ask) -> None:
     source = fill(SOFTMAX_THREE_PASS, BLOCK=1024, WARPS=4)
     launch = only(room, source, "softmax", spec(4096, 4096))
