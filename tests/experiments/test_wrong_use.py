@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from experiments.reading import LARGEST
+from experiments.suites.loader import task_names
 from tests.experiments.commanding import SMALL, kernevo, one_line, refused
 
 CONFIG = "config.toml"
+TASKS = ", ".join(task_names())
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +76,7 @@ SETTINGS = {
     "fitness.limits.check_cpu_seconds=inf": "fitness.limits.check_cpu_seconds must be finite, got inf",
     "tracking.enabled=1": "tracking.enabled must be true or false, got 1",
     "tracking.uri=somewhere": "tracking.uri must be a server or a database",
-    "task=nap": "task must be one of flip, softmax or a folder with a task.toml, got 'nap'",
+    "task=nap": f"task must be one of {TASKS} or a folder with a task.toml, got 'nap'",
     "task=3": "task must be text, got 3",
 }
 
@@ -174,7 +176,7 @@ def test_a_kernel_file_is_read_only_for_a_task_and_target_that_exist(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = refused(["evaluate", "none.py", "--task", "nap"], capsys)
-    assert said == "task must be one of flip, softmax or a folder with a task.toml, got 'nap'"
+    assert said == f"task must be one of {TASKS} or a folder with a task.toml, got 'nap'"
     said = refused(["evaluate", "none.py", "--task", "flip", "--target", "sm_900"], capsys)
     assert said == "target must be one of gfx942, sm_90, got 'sm_900'"
 
