@@ -1,0 +1,3 @@
+from tests.fitness.conftest import lab
+
+__all__ = ["lab"]
