@@ -115,10 +115,18 @@ def evaluate(file: Path, task: str, target: str, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Say what is wrong with each task; exit 2 if anything is.")
+@click.option(
+    "--target", default="gfx942", show_default=True, help="Architecture that seeds are checked for."
+)
 @JSON
-def tasks(as_json: bool) -> None:
-    """List the tasks that come with kernevo."""
-    commands.tasks(_printer(as_json))
+def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> int:
+    """List tasks by NAME or folder, or all that come with kernevo."""
+    if check:
+        return commands.check_tasks(names, target, _printer(as_json))
+    commands.tasks(names, _printer(as_json))
+    return 0
 
 
 @cli.command()

@@ -33,6 +33,7 @@ from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
 from experiments.session import Session, begin, go_on, search
 from experiments.settings import read_settings
+from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
 from experiments.tracking_settings import without_secrets
 from experiments.watching import store_uri, watching
@@ -117,9 +118,9 @@ def evaluate(file: Path, task_name: str, target: str, show: Printer) -> None:
     )
 
 
-def tasks(show: Printer) -> None:
-    """Report the tasks that come with kernevo."""
-    loaded = [load_task(name) for name in task_names()]
+def tasks(names: Sequence[str], show: Printer) -> None:
+    """Report some tasks, or all that come with kernevo."""
+    loaded = [load_task(name) for name in names or task_names()]
     table = Table()
     for heading in ("task", "level", "entry point", "check", "timed"):
         table.add_column(heading)
@@ -132,6 +133,18 @@ def tasks(show: Printer) -> None:
         for task in loaded
     ]  # fmt: skip
     show({"tasks": data}, lambda console: console.print(table))
+
+
+def check_tasks(names: Sequence[str], target: str, show: Printer) -> int:
+    """Report what is wrong with some tasks, or with all that come with kernevo; return the exit code."""
+    buildable(target)
+    examined = asyncio.run(examine_tasks(names or task_names(), FitnessSettings(target=target)))
+    lines = [f"{each.name}: {told}" for each in examined for told in each.faults or ("fit to be searched",)]
+    show(
+        {"tasks": msgspec.to_builtins(examined)},
+        lambda console: console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True),
+    )
+    return 2 if any(each.faults for each in examined) else 0
 
 
 def sync(folder: Path, uri: str | None) -> None:

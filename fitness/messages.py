@@ -136,6 +136,12 @@ class CompareRequest(msgspec.Struct, frozen=True, tag="compare"):
     outputs: tuple[tuple[TensorData, ...], ...]
 
 
+class ExamineRequest(msgspec.Struct, frozen=True, tag="examine"):
+    """Say what is wrong with a task, as its own reference shows."""
+
+    task: Task
+
+
 class Description(msgspec.Struct, frozen=True):
     """The inputs of a workload.
 
@@ -152,4 +158,4 @@ class Description(msgspec.Struct, frozen=True):
     mutated: tuple[int, ...]
 
 
-OracleRequest = DescribeRequest | PrepareRequest | CompareRequest
+OracleRequest = DescribeRequest | PrepareRequest | CompareRequest | ExamineRequest

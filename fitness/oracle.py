@@ -14,7 +14,16 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from evo.task import Task, Workload
-from fitness.messages import Case, CompareRequest, DescribeRequest, Description, OracleRequest, PrepareRequest
+from fitness.degenerate import faults_of_reference
+from fitness.messages import (
+    Case,
+    CompareRequest,
+    DescribeRequest,
+    Description,
+    ExamineRequest,
+    OracleRequest,
+    PrepareRequest,
+)
 from fitness.plan import InputData, TensorData
 from fitness.reference import fault_in, inputs_of, module_of
 from fitness.tensors import to_input, to_spec, to_tensor
@@ -22,7 +31,7 @@ from fitness.unmade import whole_numbers_of
 
 
 def handle(payload: bytes) -> bytes:
-    """Decode an `OracleRequest` and encode its answer, one entry a workload or a case."""
+    """Decode an `OracleRequest` and encode its answer: one entry a workload, a case or a fault."""
     request = msgspec.msgpack.decode(payload, type=OracleRequest)
     answer: Any
     match request:
@@ -32,6 +41,8 @@ def handle(payload: bytes) -> bytes:
             answer = [[to_input(each) for each in inputs_of(task, case)] for case in cases]
         case CompareRequest(task, cases, outputs):
             answer = [_fault(task, case, each) for case, each in zip(cases, outputs, strict=True)]
+        case ExamineRequest(task):
+            answer = faults_of_reference(task)
     return msgspec.msgpack.encode(answer)
 
 

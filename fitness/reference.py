@@ -46,8 +46,8 @@ def fault_in(task: Task, case: Case, outputs: Sequence[torch.Tensor], device: st
         outputs: what came out; for a task that works in place, the changed inputs come first.
         device: where inputs were made, where the outputs are, and where the reference shall run.
     """
-    rounded = _expected(task, inputs_of(task, case, device))
-    exact = _expected(task, tuple(_widened(each) for each in inputs_of(task, case, device)))
+    rounded = expected_of(task, inputs_of(task, case, device))
+    exact = expected_of(task, tuple(widened(each) for each in inputs_of(task, case, device)))
     if len(outputs) != len(rounded):
         return f"{case.name}: {len(rounded)} outputs are expected, got {len(outputs)}"
     for number, (output, own, wide) in enumerate(zip(outputs, rounded, exact, strict=True)):
@@ -57,13 +57,13 @@ def fault_in(task: Task, case: Case, outputs: Sequence[torch.Tensor], device: st
     return None
 
 
-def _expected(task: Task, inputs: Inputs) -> tuple[torch.Tensor, ...]:
+def expected_of(task: Task, inputs: Inputs) -> tuple[torch.Tensor, ...]:
     """Return the reference's outputs; for a task that works in place, the changed inputs come first."""
     returned = module_of(task.reference).reference(*inputs)
     outputs = () if returned is None else returned if isinstance(returned, tuple | list) else (returned,)
     return tuple(outputs)
 
 
-def _widened(value: torch.Tensor | Number | None) -> torch.Tensor | Number | None:
+def widened(value: torch.Tensor | Number | None) -> torch.Tensor | Number | None:
     """Return a floating tensor in float64, anything else as it is."""
     return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value

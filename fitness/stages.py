@@ -24,6 +24,7 @@ from fitness.messages import (
     CompileRequest,
     DescribeRequest,
     Description,
+    ExamineRequest,
     PrepareRequest,
     Unbuilt,
 )
@@ -72,6 +73,14 @@ class Stages:
             TaskError: the task's reference cannot make them.
         """
         return await self._oracle(DescribeRequest(task), tuple[Description, ...], task)
+
+    async def examine(self, task: Task) -> tuple[str, ...]:
+        """Return what is wrong with a task, as its own reference shows, one line a fault.
+
+        Raises:
+            TaskError: the task's reference fails.
+        """
+        return await self._oracle(ExamineRequest(task), tuple[str, ...], task)
 
     async def capture(
         self, kernel: Kernel, task: Task, described: tuple[Description, ...]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Set before torch is imported: small operations wait for threads that a busy machine does not run.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONGEST = ("tests/test_killed.py", "tests/test_disturbed.py", "tests/test_search.py")
 

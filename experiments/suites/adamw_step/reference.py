@@ -23,9 +23,11 @@ def reference(param, grad, exp_avg, exp_avg_sq, step, lr):
 
 
 def baseline(param, grad, exp_avg, exp_avg_sq, step, lr):
+    from torch.optim.adamw import adamw  # seconds to import, and needed here alone
+
     # torch counts the step that it makes.
     steps = torch.tensor(float(step - 1), device=param.device)
-    torch.optim.adamw.adamw(
+    adamw(
         [param], [grad], [exp_avg], [exp_avg_sq], [], [steps], fused=True, amsgrad=False, maximize=False,
         beta1=BETA_1, beta2=BETA_2, lr=lr, weight_decay=WEIGHT_DECAY, eps=EPS,
     )  # fmt: skip

@@ -11,6 +11,45 @@ from experiments.suites.loader import load_task
 from tests.fitness.lab import Lab
 
 MISTAKES = {
+    ("vector_add", "elements beyond the last one stored"): ("x + y, mask=mask", "x + y"),
+    ("transpose", "rows and columns mixed up in the mask"): (
+        "(rows < n_rows)[:, None] & (cols < n_cols)", "(rows < n_cols)[:, None] & (cols < n_rows)",
+    ),
+    ("gelu", "the tanh approximation"): (
+        "0.5 * x * (1.0 + tl.erf(x * 0.7071067811865476))",
+        "x * tl.sigmoid(1.5957691216 * (x + 0.044715 * x * x * x))",
+    ),
+    ("swiglu", "the halves swapped"): (
+        "gate / (1.0 + tl.exp(-gate)) * up", "up / (1.0 + tl.exp(-up)) * gate",
+    ),
+    ("embedding", "the index of the token before"): (
+        "indices_ptr + token)", "indices_ptr + token - (token > 0))",
+    ),
+    ("rms_norm", "what is masked off counted in the mean"): (
+        "squares / n_cols", "squares / (tl.cdiv(n_cols, BLOCK) * BLOCK)",
+    ),
+    ("layer_norm", "what is masked off counted in the variance"): (
+        "tl.where(mask, x - mean, 0.0)", "x - mean",
+    ),
+    ("log_softmax", "the sum of the last block alone"): ("row_sum += ", "row_sum = "),
+    ("cross_entropy", "one class for all rows"): ("logits_row + target)", "logits_row + target * 0)"),
+    ("argmax", "the last of equals"): ("block_best > best", "block_best >= best"),
+    ("argmax", "the place within its block"): ("start + block_at", "block_at"),
+    ("kl_div", "the logarithm of a target of zero"): ("tl.where(target > 0.0, target, 1.0)", "target"),
+    ("fused_add_rms_norm", "the residual left as it was"): ("total.to(residual", "residual.to(residual"),
+    ("rotary_embedding", "turned the other way"): (
+        "first * cos - second * sin", "first * cos + second * sin",
+    ),
+    ("cumsum", "the sum of the blocks before left out"): ("before + tl.cumsum", "tl.cumsum"),
+    ("cumsum", "the element itself left out"): ("tl.cumsum(x, axis=0)", "tl.cumsum(x, axis=0) - x"),
+    ("histogram", "additions that are not atomic"): (
+        "tl.atomic_add(counts_ptr + x, 1, mask=mask)",
+        "tl.store(counts_ptr + x, tl.load(counts_ptr + x, mask=mask) + 1, mask=mask)",
+    ),
+    ("quantize_int8", "fractions cut off"): ("libdevice.rint(x / step)", "(x / step)"),
+    ("quantize_int8", "128 steps, which int8 does not have"): ("/ 127.0", "/ 128.0"),
+    ("adamw_step", "no correction of the first steps"): ("exp_avg / correction_1", "exp_avg"),
+    ("adamw_step", "a decay that the learning rate does not scale"): ("1.0 - lr * weight", "1.0 - weight"),
     ("matmul", "the rest of k left out"): ("range(0, k, BLOCK_K)", "range(0, k - BLOCK_K + 1, BLOCK_K)"),
     ("matmul", "columns beyond the last one stored"): ("cols[None, :] < n)\n    tl.st", "True)\n    tl.st"),
     ("matmul_bias_gelu", "the quick approximation of GELU"): (
@@ -67,3 +106,11 @@ def test_a_common_mistake_is_found(lab: Lab, mistake: tuple[str, str]) -> None:
 @pytest.mark.parametrize("mistake", MISTAKES, ids=": ".join)
 def test_every_common_mistake_is_found(lab: Lab, mistake: tuple[str, str]) -> None:
     found(lab, mistake)
+
+
+def test_quotients_near_a_half_may_be_rounded_by_another_rule(lab: Lab) -> None:
+    task = load_task("quantize_int8")
+    other = task.seed.source.replace("libdevice.rint(x / step)", "tl.floor(x * (1.0 / step) + 0.5)")
+    assert other != task.seed.source
+    evaluation = lab.evaluate(other, task)
+    assert evaluation.status is Status.PASSED, evaluation.feedback
