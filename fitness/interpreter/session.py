@@ -22,6 +22,7 @@ from fitness.devices import Device
 from fitness.host import replaced
 from fitness.interpreter import patches
 from fitness.interpreter.builder import Observer
+from fitness.interpreter.loops import scalar_loops
 
 MOST_GRID_DIMENSIONS = 3
 
@@ -81,6 +82,7 @@ def interpreting(device: Device, runner: Runner) -> Iterator[None]:
         stack.enter_context(patches.observed_builder(device, runner.observer))
         stack.enter_context(patches.quick_reductions(runner.observer))
         stack.enter_context(patches.device_library(device))
+        stack.enter_context(scalar_loops())
         stack.enter_context(replaced(interpreter.InterpretedFunction, "run", run))
         stack.enter_context(replaced(interpreter.InterpretedFunction, "__call__", call))
         yield

@@ -147,6 +147,53 @@ def test_integers_and_none_pass_through(room: Ask) -> None:
     assert output(check(room, source, torch.ones(1), 3, 2.5, None)).tolist() == [2.5] * 3
 
 
+LOOPS = """
+@triton.jit
+def kernel(y, n, WIDE: tl.constexpr, SHORT: tl.constexpr):
+    for i in {loop}:
+        tl.store(y + i, i.to(tl.float32) + (i.dtype == tl.int64) * 0.5)
+
+def entry(x):
+    y = torch.empty_like(x)
+    kernel[(1,)](y, x.numel(), 5_000_000_000, 6)
+    return y
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "wide"),
+    [
+        ("range(n)", 0.0),
+        ("tl.range(0, n, num_stages=2)", 0.0),
+        ("range(tl.program_id(0), n, tl.num_programs(0))", 0.0),
+        ("range(0, SHORT)", 0.0),
+        ("range(n.to(tl.int64))", 0.5),
+        ("tl.range(0, n.to(tl.int64), step=1)", 0.5),
+    ],
+)
+def test_the_variable_of_a_loop_is_a_scalar_as_on_a_device(room: Ask, loop: str, wide: float) -> None:
+    got = output(check(room, LOOPS.format(loop=loop), torch.zeros(6)))
+    assert got.tolist() == [each + wide for each in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("loop", "value", "expected"),
+    [
+        ("tl.static_range(3)", "tl.sum(tl.full((2**i,), 1.0, tl.float32))", [1, 2, 4]),
+        ("tl.static_range(0, 3, step=2)", "1.0 * i", [0, 0, 2]),
+        ("range(2, -1, -1)", "1.0 * i", [0, 1, 2]),
+        ("range(n)", "1.0 * i if i > 1 else -1.0", [-1, -1, 2]),
+        ("tl.range(WIDE, WIDE + 0)", "1.0 * i", [0, 0, 0]),
+    ],
+)
+def test_loops_take_the_turns_that_they_take_on_a_device(
+    room: Ask, loop: str, value: str, expected: list[int]
+) -> None:
+    source = LOOPS.format(loop=loop).replace("i.to(tl.float32) + (i.dtype == tl.int64) * 0.5", value)
+    source = source.replace("empty_like", "zeros_like")
+    assert output(check(room, source, torch.zeros(3))).tolist() == expected
+
+
 def test_a_small_check_takes_a_tenth_of_a_second(room: Ask) -> None:
     check(room, copying(), torch.randn(500))
     started = time.perf_counter()
