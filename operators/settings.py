@@ -15,10 +15,17 @@ from operators.crossover import Crossover
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
+from operators.rewrites.alignment_hints import AlignmentHints
+from operators.rewrites.cache_hints import CacheHints
+from operators.rewrites.exp2 import Exp2
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
+from operators.rewrites.loads import Loads
 from operators.rewrites.one_pass import OnePass
+from operators.rewrites.precision import Precision
+from operators.rewrites.reciprocal import Reciprocal
 from operators.rewrites.tiles import Tiles
+from operators.rewrites.unmask import Unmask
 from operators.tune import Tune
 
 
@@ -29,6 +36,13 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tiles: sizes of the blocks that a program works on.
         launch_options: warps, stages and what else a launch may ask of its target.
         one_pass: reductions over several passes made one-pass.
+        alignment_hints: what the source proves of indices and sizes, told to the compiler.
+        cache_hints: which loads and stores bypass a cache or are evicted first or last.
+        exp2: exponentials and logarithms in base 2.
+        loads: repeated, unused and loop-invariant loads saved.
+        precision: how exactly dots, sums and loaded values are computed.
+        reciprocal: divisions made products.
+        unmask: masks left out where lengths are multiples of blocks.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
         tune: all tiles and launch options set at once, by what other settings did; left out by default.
 
@@ -39,6 +53,13 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     tiles: float = 1.0
     launch_options: float = 1.0
     one_pass: float = 1.0
+    alignment_hints: float = 1.0
+    cache_hints: float = 1.0
+    exp2: float = 1.0
+    loads: float = 1.0
+    precision: float = 1.0
+    reciprocal: float = 1.0
+    unmask: float = 1.0
     crossover: float = 0.0
     tune: float = 0.0
 
@@ -78,7 +99,18 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     """
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
-    rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
+    rewrites: tuple[Rewrite, ...] = (
+        Tiles(),
+        LaunchOptions(backend),
+        OnePass(),
+        AlignmentHints(),
+        CacheHints(backend),
+        Exp2(),
+        Loads(),
+        Precision(backend),
+        Reciprocal(),
+        Unmask(),
+    )
     made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
     operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
