@@ -15,15 +15,22 @@ from operators.crossover import Crossover
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
+from operators.rewrites.alignment_hints import AlignmentHints
+from operators.rewrites.cache_hints import CacheHints
+from operators.rewrites.exp2 import Exp2
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
+from operators.rewrites.loads import Loads
 from operators.rewrites.loop_options import LoopOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.persistent import Persistent
+from operators.rewrites.precision import Precision
 from operators.rewrites.program_order import ProgramOrder
+from operators.rewrites.reciprocal import Reciprocal
 from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
 from operators.rewrites.tiles import Tiles
+from operators.rewrites.unmask import Unmask
 from operators.tune import Tune
 
 
@@ -31,14 +38,21 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How often each operator is asked, as a share of the sum; 0 leaves it out.
 
     Attributes:
-        tiles: sizes of the blocks that a program works on.
+        alignment_hints: what the source proves of indices and sizes, told to the compiler.
+        cache_hints: which loads and stores bypass a cache or are evicted first or last.
+        exp2: exponentials and logarithms in base 2.
         launch_options: warps, stages and what else a launch may ask of its target.
+        loads: repeated, unused and loop-invariant loads saved.
         loop_options: stages, unrolling and flattening of loops.
         one_pass: reductions over several passes made one-pass.
         persistent: as many programs as the device holds, walking over tiles, instead of one a tile; and back.
+        precision: how exactly dots, sums and loaded values are computed.
         program_order: the order in which programs take the tiles of a grid.
+        reciprocal: divisions made products.
         several_rows: several rows or tiles a program.
         split_k: products split along K, their parts added up by a second kernel.
+        tiles: sizes of the blocks that a program works on.
+        unmask: masks left out where lengths are multiples of blocks.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
         tune: all tiles and launch options set at once, by what other settings did; left out by default.
 
@@ -46,14 +60,21 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         SettingsError: a weight that is negative or not finite, or none that is positive.
     """
 
-    tiles: float = 1.0
+    alignment_hints: float = 1.0
+    cache_hints: float = 1.0
+    exp2: float = 1.0
     launch_options: float = 1.0
+    loads: float = 1.0
     loop_options: float = 1.0
     one_pass: float = 1.0
     persistent: float = 1.0
+    precision: float = 1.0
     program_order: float = 1.0
+    reciprocal: float = 1.0
     several_rows: float = 1.0
     split_k: float = 1.0
+    tiles: float = 1.0
+    unmask: float = 1.0
     crossover: float = 0.0
     tune: float = 0.0
 
@@ -94,14 +115,21 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
     rewrites: tuple[Rewrite, ...] = (
-        Tiles(),
+        AlignmentHints(),
+        CacheHints(backend),
+        Exp2(),
         LaunchOptions(backend),
+        Loads(),
         LoopOptions(),
         OnePass(),
         Persistent(),
+        Precision(backend),
         ProgramOrder(backend),
+        Reciprocal(),
         SeveralRows(),
         SplitK(),
+        Tiles(),
+        Unmask(),
     )
     made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
     operators = {operator.name: operator for operator in made}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fitness.candidate_module import outputs_of
 from fitness.devices import Device
 from fitness.host import ALLOCATIONS, HostRecord, host_rules
+from fitness.interpreter import hints
 from fitness.interpreter.bounds import Bounds
 from fitness.interpreter.builder import Mask, Observer
 from fitness.interpreter.memory import contents, input_of, poison, storage_bytes
@@ -81,7 +82,8 @@ def run_case(
         record: is given the host record before any candidate code runs.
 
     Raises:
-        Exception: whatever the candidate raises, `OutOfBounds`, `HostViolation`, `NotPlain`.
+        Exception: whatever the candidate raises, `OutOfBounds`, `FalseHint`, `HostViolation`,
+            `NotPlain`.
     """
     arguments = [input_of(value) for value in inputs]
     before = [storage_bytes(each) if isinstance(each, torch.Tensor) else b"" for each in arguments]
@@ -91,7 +93,11 @@ def run_case(
         if operation in ALLOCATIONS:
             poison(result)
 
-    with interpreting(device, runner), host_rules(device, request.choice, "cpu", observe) as host:
+    with (
+        interpreting(device, runner),
+        hints.held_to(),
+        host_rules(device, request.choice, "cpu", observe) as host,
+    ):
         record(host)
         returned = load()(*arguments)
     outputs = plain_tensors(returned)

@@ -71,7 +71,10 @@ def in_place_of_one(nodes: Sequence[cst.CSTNode]) -> cst.CSTNode:
 
 
 def appends_keyword(name: str, value: int | str) -> Change:
-    """Return the change of a call that appends `name=value` in the layout of the arguments before it."""
+    """Return the change of a call that appends `name=value` in the layout of the arguments before it.
+
+    The value is an integer or the source text of an expression.
+    """
 
     def change(node: cst.CSTNode) -> cst.CSTNode:
         call = cst.ensure_type(node, cst.Call)
@@ -83,6 +86,48 @@ def appends_keyword(name: str, value: int | str) -> Change:
         if not call.args:
             return call.with_changes(args=[added])
         return call.with_changes(args=_with_last(call.args, added, call.whitespace_before_args))
+
+    return change
+
+
+def without_keyword(name: str) -> Change:
+    """Return the change of a call that leaves a keyword out; comments beside it go with it."""
+
+    def change(node: cst.CSTNode) -> cst.CSTNode:
+        call = cst.ensure_type(node, cst.Call)
+        kept = [each for each in call.args if each.keyword is None or each.keyword.value != name]
+        if kept and len(kept) < len(call.args) and call.args[-1] is not kept[-1]:
+            last = call.args[-1]
+            kept[-1] = kept[-1].with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
+        return call.with_changes(args=kept)
+
+    return change
+
+
+def sets_keyword(name: str, value: int | str) -> Change:
+    """Return the change of a call that gives a keyword this value, in its place or else at the end."""
+
+    def change(node: cst.CSTNode) -> cst.CSTNode:
+        call = cst.ensure_type(node, cst.Call)
+        if not any(each.keyword is not None and each.keyword.value == name for each in call.args):
+            return appends_keyword(name, value)(call)
+        new = cst.parse_expression(str(value))
+        args = [
+            each.with_changes(value=new) if each.keyword is not None and each.keyword.value == name else each
+            for each in call.args
+        ]
+        return call.with_changes(args=args)
+
+    return change
+
+
+def in_turn(*changes: Change) -> Change:
+    """Return the changes one after the other, as one."""
+
+    def change(node: cst.CSTNode) -> cst.CSTNode:
+        for each in changes:
+            node = each(node)
+        return node
 
     return change
 

@@ -86,6 +86,11 @@ class KernelModule(msgspec.Struct, frozen=True, eq=False):
     configs: tuple[cst.Call, ...]
     imports_triton: bool
 
+    def inner(self, function: JitFunction) -> bool:
+        """Return whether another `@triton.jit` function calls this one."""
+        others = (each for each in self.functions.values() if each is not function)
+        return any(function.node in each.reach for each in others)
+
     def launches_of(self, function: JitFunction) -> tuple[Launch, ...]:
         """Return the launches of a function."""
         return tuple(launch for launch in self.launches if launch.kernel is function)

@@ -42,10 +42,11 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
 
 
 def merge_loads(statements: Sequence[cst.BaseStatement], taken: set[str]) -> Merged:
-    """Return straight-line statements without the loads, and pure assignments, that repeat earlier ones.
+    """Return statements without the loads, and pure assignments, that repeat earlier ones among them.
 
-    A load counts as repeated if pointer, mask and casts have the values they had and nothing was stored
-    since. Where `other` differs, `tl.where` puts the one that is asked for. New names avoid those `taken`.
+    What stands inside loops and branches is left as it is. A load counts as repeated if pointer, mask and
+    casts have the values they had and nothing was stored since. Where `other` differs, `tl.where` puts the
+    one that is asked for. New names avoid those `taken`.
     """
     kept: set[cst.BaseStatement] = set()
     while True:
@@ -55,6 +56,11 @@ def merge_loads(statements: Sequence[cst.BaseStatement], taken: set[str]) -> Mer
         if merge.wanted <= kept:
             return Merged(statements=merge.statements, saved=merge.saved)
         kept |= merge.wanted
+
+
+def is_plain_load(expression: cst.BaseExpression) -> bool:
+    """Return whether an expression is a load, perhaps cast, that may be done once for many."""
+    return _as_load(expression) is not None
 
 
 def _as_load(expression: cst.BaseExpression) -> _Load | None:
@@ -128,6 +134,10 @@ class _Merge:
                 for name in bound_names(statement):
                     self._values.assign(name, None)
                 self._forget_memory_unless(_only_reads(statement))
+            case cst.For() | cst.While() | cst.If() if _only_reads(statement):
+                self._emit(statement)
+                for name in bound_names(statement):
+                    self._values.assign(name, None)
             case _:
                 self._emit(statement)
                 self._values.forget()

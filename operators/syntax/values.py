@@ -9,7 +9,7 @@ import libcst as cst
 from operators.syntax.nodes import called, walk
 
 _IMPURE = ("atomic", "load", "store", "inline_asm", "rand", "barrier", "print", "assert", "descriptor")
-_BUILTINS = ("abs", "float", "max", "min")
+_BUILTINS = ("abs", "float", "max", "min", "range")
 _BLANK = cst.Module([])
 
 

@@ -28,11 +28,29 @@ REFERENCES = {
     "flip": lambda x: torch.flip(x, (-1,)),
     "log_softmax": lambda x: torch.log_softmax(x, -1),
     "layer_norm": norm,
+    "masked_matmul": torch.matmul,
+    "attention": lambda q, k, v: torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v,
+    "gelu": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "rms_norm": lambda x, w: x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-6),
+    "add": torch.add,
+}
+
+
+SHAPES = {
+    "masked_matmul": [((16, 64), (64, 32)), ((5, 40), (40, 17))],
+    "attention": [((64, 16),) * 3, ((45, 16),) * 3, ((1, 16),) * 3],
+    "gelu": [((256,),), ((3, 67),), ((1,),)],
+    "rms_norm": [((3, 64), (64,)), ((4, 50), (50,)), ((1, 1), (1,))],
+    "add": [((1024,), (1024,)), ((515,), (515,))],
 }
 
 
 def inputs(entry: str) -> Iterator[tuple[torch.Tensor, ...]]:
     generator = torch.Generator().manual_seed(0)
+    if entry in SHAPES:
+        for shapes in SHAPES[entry]:
+            yield tuple(torch.randn(shape, generator=generator) for shape in shapes)
+        return
     for shape, dtype in (
         ((3, 300), torch.float32),
         ((2, 1), torch.float32),

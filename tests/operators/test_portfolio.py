@@ -54,15 +54,17 @@ def test_every_name_needs_a_weight():
 
 
 def test_operators_are_built_from_settings():
-    assert set(build_operators(OperatorSettings(), "hip")) == {"tiles", "launch_options", "one_pass"}
-    built = build_operators(OperatorSettings(weights=OperatorWeights(launch_options=0, one_pass=0)), "cuda")
+    asked = {name for name, weight in OperatorWeights().by_name.items() if weight > 0}
+    assert set(build_operators(OperatorSettings(), "hip")) == asked
+    alone = OperatorWeights(**{**dict.fromkeys(asked, 0.0), "tiles": 1.0})
+    built = build_operators(OperatorSettings(weights=alone), "cuda")
     assert [(name, operator.name) for name, operator in built.items()] == [("tiles", "tiles")]
 
 
 def test_every_weight_has_its_operator_and_the_others_keep_their_defaults():
     weights = msgspec.convert({"tiles": 2}, OperatorWeights)
-    left_out = {"crossover": 0.0, "tune": 0.0}
-    assert weights.by_name == {"tiles": 2.0, "launch_options": 1.0, "one_pass": 1.0, **left_out}
+    assert weights.by_name == {**OperatorWeights().by_name, "tiles": 2.0}
+    assert {name for name, weight in weights.by_name.items() if not weight} == {"crossover", "tune"}
     every = OperatorWeights(**dict.fromkeys(weights.by_name, 1.0))
     assert list(build_operators(OperatorSettings(weights=every), "hip")) == list(weights.by_name)
 
@@ -72,7 +74,7 @@ def test_settings_refuse_weights_that_cannot_be(weight: float):
     with pytest.raises(SettingsError, match=rf"operators\.weights\.one_pass must be .*, got {weight}"):
         OperatorWeights(one_pass=weight)
     with pytest.raises(SettingsError, match="at least one of"):
-        OperatorWeights(tiles=0, launch_options=0, one_pass=0)
+        OperatorWeights(**dict.fromkeys(OperatorWeights().by_name, 0.0))
 
 
 def test_settings_name_backends_that_exist():
