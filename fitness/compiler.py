@@ -48,7 +48,7 @@ def warm_up() -> None:
     """Compile a first kernel for every backend, so that children find LLVM initialised."""
     for arch in ("gfx942", "sm_90"):
         kernel = KernelIR(name="warm_up", ttir=WARM_UP_IR, options={"num_warps": 4})
-        _binary(kernel, kernel.ttir, device_for(arch))
+        _binary(CheckedIR(kernel=kernel, text=kernel.ttir, parameters=()), device_for(arch))
 
 
 def handle(payload: bytes) -> bytes:
@@ -118,7 +118,7 @@ def _build(checked: CheckedIR, device: Device) -> Binary | Unbuilt:
     if fault:
         return fault
     try:
-        binary = _binary(kernel, checked.text, device)
+        binary = _binary(checked, device)
     # The boundary of the room: MLIR and LLVM raise what they like when they cannot compile something.
     except Exception as error:  # noqa: BLE001
         told = f"{kernel.name}: {type(error).__name__}: {text_of(error)}"
@@ -155,11 +155,12 @@ def _refused_option(kernel: KernelIR, device: Device) -> Unbuilt | None:
     return None
 
 
-def _binary(kernel: KernelIR, text: str, device: Device) -> Binary:
+def _binary(checked: CheckedIR, device: Device) -> Binary:
     """Compile one kernel from the text of its IR alone."""
+    kernel = checked.kernel
     folder = Path(tempfile.mkdtemp(dir=".")).resolve()
     path = folder / "kernel.ttir"
-    path.write_text(text)
+    path.write_text(checked.text)
     triton.knobs.cache.dir = str(folder)
     triton.knobs.compilation.disable_line_info = True  # a binary must not depend on where it was made
     target = GPUTarget(device.backend, device.triton_arch, device.warp_size)
@@ -177,7 +178,10 @@ def _binary(kernel: KernelIR, text: str, device: Device) -> Binary:
     return Binary(
         kernel=kernel.digest, name=compiled.metadata.name, code=code, warps=compiled.metadata.num_warps,
         shared_bytes=compiled.metadata.shared, registers=registers, spills=spills,
-        scratch_bytes=getattr(compiled.metadata, "global_scratch_size", 0) or 0,
+        scratch_bytes=sum(
+            getattr(compiled.metadata, f"{kind}_scratch_size", 0) or 0 for kind in ("global", "profile")
+        ),
+        parameters=tuple(each.kind for each in checked.parameters),
     )  # fmt: skip
 
 

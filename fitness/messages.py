@@ -54,6 +54,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
         shared_bytes: dynamic shared memory (LDS) a program.
         registers, spills: a thread; AMD's count holds the AGPRs too.
         scratch_bytes: global scratch a program asks of an allocator.
+        parameters: the types of its run-time parameters as Triton IR names them, such as `!tt.ptr<f32>`.
     """
 
     kernel: str
@@ -64,6 +65,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
     registers: int
     spills: int
     scratch_bytes: int
+    parameters: tuple[str, ...]
 
     @property
     def digest(self) -> str:
