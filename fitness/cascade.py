@@ -1,4 +1,4 @@
-"""The cascade of evaluation, cheapest stage first, up to where a kernel is judged: what all evaluators share."""
+"""The cascade of evaluation, cheapest stage first: what all evaluators share, up to the judging."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ class ModelledEvaluator(Cascade):
             if isinstance(measured, Fault):
                 return measured
             measurements.append(measured)
-        return Passed(
-            checks=total, measurements=tuple(measurements), resources=self.resources_timed(built)
-        )
+        return Passed(checks=total, measurements=tuple(measurements), resources=self.resources_timed(built))
 
     async def _model(
         self, built: Built, described: Description, captured: Captured, stages: Stages
