@@ -201,15 +201,19 @@ def plan(workload: str, kernel: str, choice: int = 0) -> Plan:
     n = SIZES[workload]
     return Plan(
         workload=workload, choice=choice, inputs=(view(0, n),), outputs=(view(1, n),),
-        steps=(Allocate(1, 4 * n), Fill(view(1, 1), float("nan")), Launch(0, (1, 1, 1), (view(0, n), view(1, n), n))),
+        steps=(
+            Allocate(1, 4 * n),
+            Fill(view(1, 1), float("nan")),
+            Launch(0, (1, 1, 1), (view(0, n), view(1, n), n)),
+        ),
         kernels=(KernelIR(name=kernel, ttir=kernel, options={}),),
     )  # fmt: skip
 
 
 def binary(kernel: str) -> Binary:
     return Binary(
-        kernel=KernelIR(name=kernel, ttir=kernel, options={}).digest, name=kernel, code=kernel.encode(), warps=4,
-        shared_bytes=0, registers=1, spills=0, scratch_bytes=0,
+        kernel=KernelIR(name=kernel, ttir=kernel, options={}).digest, name=kernel, code=kernel.encode(),
+        warps=4, shared_bytes=0, registers=1, spills=0, scratch_bytes=0,
         parameters=("!tt.ptr<f32>", "!tt.ptr<f32>", "i32"),
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from evo.evaluation import Stage, Status
 from evo.task import Role, Task
 from experiments.suites.loader import load_task, task_names
 from fitness.built import Built, checks_of
-from fitness.cases import draw_cases
 from fitness.cascade import Cascade
+from fitness.cases import draw_cases
 from fitness.devices import DEVICES
 from fitness.judge.client import Judge
 from fitness.judge.messages import Ask, Checks, Judged, Refused, Subject, TimingRules
@@ -37,8 +37,16 @@ except NoDevice as error:
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(MISSING), reason=f"needs a GPU: {MISSING}")]
 
 WALL_SECONDS = 20.0
+RULES = TimingRules()
 FLIP, SOFTMAX = load_task("flip"), load_task("softmax")
 STORE = "tl.store(out_ptr + row * n_cols + cols, x, mask=mask)"
+STORE_BEYOND = f"{STORE}\n    tl.store(out_ptr + {1 << 13} + cols, x)"
+STORE_TO_INPUT = f"{STORE}\n    tl.store(x_ptr + row * n_cols + cols, x, mask=mask)"
+STORE_SOME = "tl.store(out_ptr + row * n_cols + cols, x, mask=mask & (row < 1000))"
+STORE_FAR = f"tl.store(out_ptr + (row + 1) * {1 << 40} + cols, x, mask=mask)"
+SPIN = """while tl.load(x_ptr, volatile=True) == tl.load(x_ptr, volatile=True):
+        tl.debug_barrier()
+    """
 
 
 class Builder(Cascade):
@@ -80,7 +88,7 @@ class Court:
         assert not isinstance(built, Fault), built
         return built  # type: ignore[no-any-return]
 
-    def ask(self, source: str, task: Task, rules: TimingRules = TimingRules()) -> Judged | Refused:
+    def ask(self, source: str, task: Task, rules: TimingRules = RULES) -> Judged | Refused:
         built, seed = self.built(source, task), self.built(task.seed.source, task)
         checks = checks_of(built, draw_cases(task, b"gpu", built.plan_digest))
         asked = Ask(
@@ -91,7 +99,7 @@ class Court:
         print(told if isinstance(told, Refused) else _summary(told))
         return told
 
-    def judged(self, source: str, task: Task, rules: TimingRules = TimingRules()) -> Judged:
+    def judged(self, source: str, task: Task, rules: TimingRules = RULES) -> Judged:
         told = self.ask(source, task, rules)
         assert isinstance(told, Judged), told
         return told
@@ -155,7 +163,8 @@ def test_a_kernel_with_more_work_is_slower(court: Court) -> None:
 def test_short_kernels_are_timed_warm(court: Court) -> None:
     small = msgspec.structs.replace(
         FLIP, workloads=tuple(
-            each if each.role is Role.CHECK else msgspec.structs.replace(each, sizes={"rows": 64, "cols": 1024})
+            each if each.role is Role.CHECK
+            else msgspec.structs.replace(each, sizes={"rows": 64, "cols": 1024})
             for each in FLIP.workloads
         ),
     )  # fmt: skip
@@ -187,12 +196,9 @@ def test_the_fastest_alternative_is_picked(court: Court) -> None:
     ("old", "new", "status", "stage", "told"),
     [
         ("(n_cols - 1 - cols)", "cols", Status.WRONG, Stage.CHECK, "differ"),
-        (STORE, f"{STORE}\n    tl.store(out_ptr + {1 << 13} + cols, x)", Status.CRASHED, Stage.CHECK, "outside of any"),
-        (STORE, f"{STORE}\n    tl.store(x_ptr + row * n_cols + cols, x, mask=mask)", Status.WRONG, Stage.CHECK, "input 0"),
-        (
-            STORE, "tl.store(out_ptr + row * n_cols + cols, x, mask=mask & (row < 1000))",
-            Status.WRONG, Stage.TIME, "timed call",
-        ),
+        (STORE, STORE_BEYOND, Status.CRASHED, Stage.CHECK, "outside of any"),
+        (STORE, STORE_TO_INPUT, Status.WRONG, Stage.CHECK, "input 0"),
+        (STORE, STORE_SOME, Status.WRONG, Stage.TIME, "timed call"),
     ],
     ids=["wrong", "out_of_bounds", "input_modified", "large_shapes_only"],
 )  # fmt: skip
@@ -206,15 +212,14 @@ def test_what_a_bad_kernel_is_told(
 
 
 def test_an_illegal_access_loses_the_process_and_the_spare_takes_over(court: Court) -> None:
-    far = changed(FLIP.seed.source, STORE, f"tl.store(out_ptr + (row + 1) * {1 << 40} + cols, x, mask=mask)")
+    far = changed(FLIP.seed.source, STORE, STORE_FAR)
     reply = court.refused(far, FLIP)
     assert (reply.status, reply.ends) == (Status.CRASHED, True), reply.feedback
     court.judged(FLIP.seed.source, FLIP)
 
 
 def test_a_kernel_that_hangs_times_out_and_the_spare_takes_over(court: Court) -> None:
-    spin = "    while tl.load(x_ptr, volatile=True) == tl.load(x_ptr, volatile=True):\n        tl.debug_barrier()\n"
-    hanging = changed(FLIP.seed.source, f"    {STORE}", f"{spin}    {STORE}")
+    hanging = changed(FLIP.seed.source, STORE, SPIN + STORE)
     reply = court.refused(hanging, FLIP)
     assert reply.status is Status.TIMEOUT, reply.feedback
     court.judged(FLIP.seed.source, FLIP)
