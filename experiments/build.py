@@ -17,7 +17,7 @@ from experiments.settings import RunSettings
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for
 from fitness.judge.client import open_judge
-from fitness.judge.probe import NoDevice, probed
+from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         device: the target's row of the device table.
         gpu: the GPU to measure on, such as `cuda:0`; None where the target is modelled.
         label: what evaluations call the device.
-        reason: why nothing is measured, where the settings leave it open.
+        reason: why nothing is measured, where the settings leave it open and there is a GPU.
     """
 
     device: Device
@@ -71,9 +71,9 @@ def located(settings: FitnessSettings) -> Place:
     """
     device = buildable(settings.target)
     modelled = Place(device=device, gpu=None, label=device_label(device))
-    if settings.device.startswith("model"):
-        return modelled
     auto = settings.device == "auto"
+    if settings.device.startswith("model") or (auto and not has_gpu()):
+        return modelled
     gpu = f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device
     try:
         found = probed(gpu)

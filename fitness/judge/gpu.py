@@ -97,10 +97,10 @@ class Gpu:
         self._lanes = int(torch.cuda.get_device_properties(index).warp_size)
         self._loaded: dict[str, LoadedKernel] = {}
         self._monitor: Monitor | None = monitor_of(self._fingerprint)
-        self._cycles_per_us = self._sleep_rate()
+        row = device_for(self._fingerprint.arch)
+        self._cycles_per_us = row.clock_hz / 1e6  # of the highest clock: a lower one makes delays longer
         self.release()  # so that the buffer gets a segment of its own
-        size = device_for(self._fingerprint.arch).flush_bytes
-        self._flush = torch.zeros(size // 4, dtype=torch.int32, device=self._device)
+        self._flush = torch.zeros(row.flush_bytes // 4, dtype=torch.int32, device=self._device)
 
     @property
     def device(self) -> torch.device:
@@ -161,15 +161,6 @@ class Gpu:
     def telemetry(self) -> Telemetry:
         """Return clocks, temperature and power where the vendor's library tells them."""
         return self._monitor.read() if self._monitor else Telemetry()
-
-    def _sleep_rate(self) -> float:
-        """Return how many cycles of `torch.cuda._sleep` make a microsecond."""
-        clock, cycles = self.clock(), 1_000_000
-        torch.cuda._sleep(cycles)
-        clock.start()
-        torch.cuda._sleep(cycles)
-        clock.stop()
-        return cycles / (clock.milliseconds() * 1e3)
 
 
 class LoadedKernel:

@@ -73,7 +73,7 @@ class Arena:
         """Allocate nothing yet; `release` gives memory back that no tensor uses."""
         self._device = device
         self._release = release
-        self._bytes = torch.empty(0, dtype=torch.uint8, device=device)
+        self._bytes = torch.empty(0, dtype=torch.uint8)
 
     def slots(self, layouts: list[Layout], wanted: int, most_bytes: int) -> list[Slot]:
         """Return equal slots that any of the layouts fits, as many as wanted if memory allows, at least one.
@@ -93,8 +93,8 @@ class Arena:
         return [Slot(self._bytes[size * number : size * (number + 1)]) for number in range(count)]
 
     def free(self) -> None:
-        """Let go of the memory."""
-        self._bytes = torch.empty(0, dtype=torch.uint8, device=self._device)
+        """Let go of the memory; works on a broken device too."""
+        self._bytes = torch.empty(0, dtype=torch.uint8)
 
     def _allocated(self, size: int) -> torch.Tensor:
         """Return memory in whole segments.

@@ -25,6 +25,11 @@ class NoDevice(Exception):
     """A device that cannot be measured on, and why."""
 
 
+def has_gpu() -> bool:
+    """Return whether this machine has any GPU that CUDA or ROCm could drive."""
+    return any(Path(node).exists() for node in NODES)
+
+
 @functools.cache
 def probed(device: str) -> Fingerprint:
     """Return what a device (`cuda:0`, `rocm:0`) is; asked once a process, as it takes seconds.
@@ -32,7 +37,7 @@ def probed(device: str) -> Fingerprint:
     Raises:
         NoDevice: it is not there, or torch cannot drive it.
     """
-    if not any(Path(node).exists() for node in NODES):
+    if not has_gpu():
         raise NoDevice("this machine has no GPU")
     paths = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     command = [sys.executable, "-P", "-m", "fitness.judge.probe", device]

@@ -15,6 +15,7 @@ import numpy as np
 
 CONFIDENCE = 0.99
 RESAMPLES = 4000
+RESAMPLES_OF_A_RACE = 500
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class Estimate(msgspec.Struct, frozen=True):
         return Estimate(self.median, min(self.low, self.median - floor), max(self.high, self.median + floor))
 
 
-def estimate(log_ratios: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+def estimate(log_ratios: Sequence[float], resamples: int = RESAMPLES) -> Estimate:
     """Return the median of the blocks with its bootstrap interval; the same blocks give the same bounds.
 
     Raises:
@@ -38,9 +39,9 @@ def estimate(log_ratios: Sequence[float], confidence: float = CONFIDENCE) -> Est
     values = np.asarray(log_ratios, dtype=np.float64)
     if not values.size or not np.isfinite(values).all():
         raise ValueError(f"an estimate needs finite ratios, at least one, got {list(log_ratios)}")
-    drawn = np.random.default_rng(0).integers(values.size, size=(RESAMPLES, values.size))
+    drawn = np.random.default_rng(0).integers(values.size, size=(resamples, values.size))
     medians = np.median(values[drawn], axis=1)
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     low, high = np.quantile(medians, (tail, 1.0 - tail))
     median = float(np.median(values))
     return Estimate(median, min(float(low), median), max(float(high), median))
@@ -62,7 +63,8 @@ def hopeless(log_ratios: Sequence[float], times: float) -> bool:
 
     A race may only end a candidate's measurement early when it is slow; one that looks fast runs on.
     """
-    return estimate(log_ratios).low > math.log(times)
+    slow = float(np.median(log_ratios)) > math.log(times)
+    return slow and estimate(log_ratios, RESAMPLES_OF_A_RACE).low > math.log(times)
 
 
 def log_ratio(candidate_ms: Sequence[float], seed_ms: Sequence[float]) -> float:
