@@ -19,7 +19,6 @@ from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.tiles import Tiles
-from operators.tune import Tune
 
 
 class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +78,11 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
     rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass())
-    made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
+    made: list[Operator] = [*map(RewriteOperator, rewrites), Crossover(backend)]
+    if settings.weights.tune > 0:
+        from operators.tune import Tune  # imports Optuna, which takes a second
+
+        made.append(Tune(backend))
     operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
 
