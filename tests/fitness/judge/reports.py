@@ -1,7 +1,7 @@
 """A judge's process that has no device: it believes every kernel and reports latencies by their warps.
 
-For tests of the evaluator: real rooms make plans and binaries, this answers. A kernel is as many times as fast
-as the seed as it has warps more; some numbers of warps stand for other ends. Torch is not needed for that.
+For tests of the evaluator: real rooms make plans and binaries, this answers. A kernel is as many times as
+fast as the seed as it has warps more; some numbers of warps stand for other ends. Torch is not needed here.
 """
 
 from __future__ import annotations
