@@ -10,6 +10,7 @@ KernevoError
 └── RunFailure              the run cannot go on: one clear line, exit 1
     ├── JournalError            the journal cannot be written or read back
     ├── SandboxError            a room cannot start or died
+    ├── JudgeError              the judge or its GPU cannot measure
     └── SeedError               the task's own seed kernel does not pass
 """
 
@@ -54,6 +55,10 @@ class JournalError(RunFailure):
 
 class SandboxError(RunFailure):
     """A room (sandbox, compiler or oracle process) cannot start, or died."""
+
+
+class JudgeError(RunFailure):
+    """The judge or its GPU cannot measure, through no fault of a candidate."""
 
 
 class SeedError(RunFailure):

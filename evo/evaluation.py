@@ -99,10 +99,12 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cpu_seconds: CPU time of all processes that worked on it.
         wall_seconds: time from the start of its first stage to the end of its last.
+        gpu_seconds: time that a GPU was held for it.
     """
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    gpu_seconds: float = 0.0
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +115,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         stage: the stage of the cascade that ended it; `TIME` if it passed.
         source: `measured` or `modelled`; of the verdict and of every measurement.
         device: the device that was measured or modelled.
-        feedback: what went wrong, for whoever repairs it: the compiler's own message, the line, the workload.
+        feedback: what went wrong, for whoever repairs it: the compiler's own message, the line, the workload;
+            of a kernel that passed, what is worth knowing of its measurement.
         checks_passed, checks_total: correctness checks.
         measurements: one a timed workload; empty unless it passed.
         resources: one a compiled GPU kernel of the timed workloads.

@@ -7,12 +7,18 @@ import hashlib
 from collections.abc import AsyncIterator
 from importlib.metadata import entry_points
 
+import msgspec
+
 from evo.engine import Engine
 from evo.errors import TargetError
-from evo.evaluation import Source
+from evo.evaluation import Evaluation, Source
 from evo.task import Task
 from experiments.settings import RunSettings
+from fitness.cascade import Cascade
 from fitness.devices import Device, device_for
+from fitness.judge.client import open_judge
+from fitness.judge.probe import NoDevice, has_gpu, probed
+from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
@@ -22,18 +28,65 @@ TRITON_BACKENDS = {"cuda": "nvidia", "hip": "amd"}
 """What Triton's own distribution calls the backend that builds for each kind of target."""
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where latencies come from.
+
+    Attributes:
+        device: the target's row of the device table.
+        gpu: the GPU to measure on, such as `cuda:0`; None where the target is modelled.
+        label: what evaluations call the device.
+        reason: why nothing is measured, where the settings leave it open and there is a GPU.
+    """
+
+    device: Device
+    gpu: str | None
+    label: str
+    reason: str = ""
+
+    @property
+    def source(self) -> Source:
+        """Whether latencies are measured or modelled."""
+        return Source.MODELLED if self.gpu is None else Source.MEASURED
+
+
 def build_engine(settings: RunSettings, task: Task) -> Engine:
     """Return a fresh engine for a run.
 
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
-    device = buildable(settings.fitness.target)
-    operators = build_operators(settings.operators, device.backend)
+    place = located(settings.fitness)
+    operators = build_operators(settings.operators, place.device.backend)
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
-        Source.MODELLED, device_label(device),
+        place.source, place.label,
     )  # fmt: skip
+
+
+def located(settings: FitnessSettings) -> Place:
+    """Return where latencies come from: the GPU that is asked for, the model, or what there is (`auto`).
+
+    Raises:
+        TargetError: a target that cannot be built for, or a GPU that is not there or of another architecture.
+    """
+    device = buildable(settings.target)
+    modelled = Place(device=device, gpu=None, label=device_label(device))
+    auto = settings.device == "auto"
+    if settings.device.startswith("model") or (auto and not has_gpu()):
+        return modelled
+    gpu = f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device
+    try:
+        found = probed(gpu)
+    except NoDevice as error:
+        if auto:
+            return msgspec.structs.replace(modelled, reason=str(error))
+        raise TargetError(f"fitness.device {gpu} cannot be measured on: {error}") from None
+    if found.arch != device.arch:
+        other = f"{gpu} is a {found.name} ({found.arch}), kernels are compiled for {device.arch}"
+        if auto:
+            return msgspec.structs.replace(modelled, reason=other)
+        raise TargetError(f"fitness.device {other}")
+    return Place(device=device, gpu=gpu, label=found.label)
 
 
 def buildable(target: str) -> Device:
@@ -53,33 +106,46 @@ def buildable(target: str) -> Device:
 
 
 @contextlib.asynccontextmanager
-async def open_evaluator(settings: FitnessSettings, seed: int) -> AsyncIterator[ModelledEvaluator]:
-    """Open the rooms and yield the evaluator of a run with this seed.
+async def open_evaluator(
+    settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
+) -> AsyncIterator[Cascade]:
+    """Open the rooms, and the judge where there is a GPU; yield the evaluator of a run with this seed.
+
+    The anchor is the seed kernel's evaluation in a former session of the run.
 
     Raises:
-        UsageError: a target that is not known or that the installed Triton cannot build.
+        UsageError: a target that is not known or cannot be built for, or a GPU that is not there.
         SandboxError: a room cannot start.
+        JudgeError: the GPU cannot be measured on.
     """
-    buildable(settings.target)
-    async with open_rooms() as rooms, evaluator_in(rooms, settings, seed) as evaluator:
+    located(settings)
+    async with open_rooms() as rooms, evaluator_in(rooms, settings, seed, anchor) as evaluator:
         yield evaluator
 
 
 @contextlib.asynccontextmanager
 async def evaluator_in(
-    rooms: Rooms, settings: FitnessSettings, seed: int
-) -> AsyncIterator[ModelledEvaluator]:
+    rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
+) -> AsyncIterator[Cascade]:
     """Yield the evaluator of a run with this seed in rooms that are open.
 
     Raises:
         UsageError: as `open_evaluator`.
+        JudgeError: as `open_evaluator`.
     """
-    device = buildable(settings.target)
-    evaluator = ModelledEvaluator(rooms, device, settings.limits, run_secret(seed))
-    try:
+    place = located(settings)
+    secret = run_secret(seed)
+    async with contextlib.AsyncExitStack() as stack:
+        evaluator: Cascade
+        if place.gpu is None:
+            evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
+        else:
+            judge = await stack.enter_async_context(open_judge(place.gpu, settings.judge.wall_seconds))
+            evaluator = MeasuredEvaluator(
+                rooms, judge, place.device, settings.limits, secret, settings.judge, anchor
+            )
+        stack.callback(evaluator.cancel)
         yield evaluator
-    finally:
-        evaluator.cancel()
 
 
 def run_secret(seed: int) -> bytes:

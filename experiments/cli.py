@@ -108,10 +108,13 @@ def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> N
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--task", required=True, help="Name of a task, or the path of a task folder.")
 @click.option("--target", default="gfx942", show_default=True, help="Architecture to compile for.")
+@click.option(
+    "--device", default="model", show_default=True, help="cuda:N or rocm:N to measure on, or model."
+)
 @JSON
-def evaluate(file: Path, task: str, target: str, as_json: bool) -> None:
+def evaluate(file: Path, task: str, target: str, device: str, as_json: bool) -> None:
     """Say whether the kernel in FILE is correct, and how fast beside the task's seed."""
-    commands.evaluate(file, task, target, _printer(as_json))
+    commands.evaluate(file, task, target, device, _printer(as_json))
 
 
 @cli.command()

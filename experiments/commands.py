@@ -27,7 +27,7 @@ from evo.lineage import Lineage
 from evo.replay import recorded_engine, replay
 from evo.task import Role, Task
 from experiments import console, render
-from experiments.build import build_engine, buildable, open_evaluator
+from experiments.build import build_engine, buildable, located, open_evaluator
 from experiments.doctor import examine, show_findings
 from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
@@ -103,7 +103,7 @@ def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> N
         )
 
 
-def evaluate(file: Path, task_name: str, target: str, show: Printer) -> None:
+def evaluate(file: Path, task_name: str, target: str, device: str, show: Printer) -> None:
     """Report the verdict on a kernel file, beside the task's seed kernel."""
     task = load_task(task_name)
     buildable(target)
@@ -111,7 +111,8 @@ def evaluate(file: Path, task_name: str, target: str, show: Printer) -> None:
     broken = breach(kernel.source, task.entry_point)
     if broken and broken.status is Status.MALFORMED:
         raise UsageError(f"{file}: {broken.feedback}")
-    evaluation, baseline = asyncio.run(_evaluate(kernel, task, FitnessSettings(target=target)))
+    settings = FitnessSettings(target=target, device=device)
+    evaluation, baseline = asyncio.run(_evaluate(kernel, task, settings))
     show(
         render.evaluation_data(evaluation, baseline),
         lambda console: render.show_evaluation(console, evaluation, baseline),
@@ -168,6 +169,9 @@ def doctor(show: Printer) -> None:
 def _search(session: Session, quiet: bool) -> int:
     """Search, show how it ended, and return the exit code."""
     with contextlib.closing(session.journal):
+        modelled = located(session.settings.fitness).reason
+        if modelled and not quiet:
+            console.messages().print(f"nothing is measured: {modelled}; latencies are modelled")
         reason = _watched(session, quiet)
         if not quiet:
             out = console.output()

@@ -105,7 +105,8 @@ def _cancel(work: asyncio.Task[str | None]) -> None:
 
 async def _search(session: Session, trackers: Sequence[Tracker]) -> str | None:
     settings = session.settings
-    async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
+    anchor = session.engine.baseline
+    async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:
         return await Search(session.engine, evaluator, session.journal, trackers).run(settings.to_toml())
 
 

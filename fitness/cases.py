@@ -18,8 +18,7 @@ def draw_cases(task: Task, secret: bytes, plan_digest: str) -> tuple[Case, ...]:
     """
 
     def draw(label: str) -> int:
-        told = hmac.new(secret, f"{task.digest}/{plan_digest}/{label}".encode(), hashlib.sha256).digest()
-        return int.from_bytes(told[:8], "big") >> 1
+        return draw_seed(task, secret, plan_digest, label)
 
     cases = []
     for workload in task.having(Role.CHECK):
@@ -28,3 +27,9 @@ def draw_cases(task: Task, secret: bytes, plan_digest: str) -> tuple[Case, ...]:
             families.append(random.Random(draw(f"{workload.name}/family")).choice(task.families))
         cases += [Case(workload, family, draw(f"{workload.name}/{family}")) for family in families]
     return tuple(cases)
+
+
+def draw_seed(task: Task, secret: bytes, plan_digest: str, label: str) -> int:
+    """Return 63 bits that only the secret's holder can foresee."""
+    told = hmac.new(secret, f"{task.digest}/{plan_digest}/{label}".encode(), hashlib.sha256).digest()
+    return int.from_bytes(told[:8], "big") >> 1

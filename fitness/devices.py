@@ -90,6 +90,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     program_overhead_s: float
 
     @property
+    def flush_bytes(self) -> int:
+        """Bytes that must be read and written for nothing of before to be left in the last-level cache."""
+        return 2 * self.last_level_bytes
+
+    @property
     def triton_arch(self) -> str | int:
         """The architecture as Triton's `GPUTarget` wants it."""
         return int(self.arch.removeprefix("sm_")) if self.backend == "cuda" else self.arch

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
-import msgspec
-
-from evo.candidate import Kernel
-from evo.evaluation import Cost, Evaluation, Measurement, Resources, Source, Stage, Status
-from evo.task import Role, Task
+from evo.evaluation import Measurement, Source, Stage, Status
 from fitness.audit import fault_of_trace
-from fitness.built import Built, checks_of, runnable
+from fitness.built import Built, checks_of
+from fitness.cascade import Cascade, Passed, Verdict
 from fitness.cases import draw_cases
-from fitness.costmodel.occupancy import occupancy
 from fitness.costmodel.roofline import Work, latency_ms
 from fitness.devices import Device
-from fitness.messages import Binary, Description
-from fitness.once import Once
-from fitness.plan import Captured, Plan, plan_digest
-from fitness.policy import breach, syntax_digest
-from fitness.rooms import Rooms
-from fitness.settings import StageLimits
+from fitness.messages import Description
+from fitness.plan import Captured, Plan
+from fitness.policy import syntax_digest
 from fitness.stages import Stages, Traced
 from fitness.verdicts import Fault
 
@@ -30,33 +21,8 @@ def device_label(device: Device) -> str:
     return f"model:{device.arch}"
 
 
-class Passed(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan that is correct, with its modelled latencies."""
-
-    checks: int
-    measurements: tuple[Measurement, ...]
-    resources: tuple[Resources, ...]
-
-
-Verdict = Passed | Fault
-
-
-class ModelledEvaluator:
-    """The cascade of evaluation, cheapest stage first; a pure function of kernel and task for one secret.
-
-    Kernels that were judged before, or that are being judged, are not judged again, nor are those that
-    differ from one that passed in comments and layout alone. (Equal binaries would not do: what is
-    interpreted is the source, so one kernel's verdict would depend on which other came first.)
-    """
-
-    def __init__(self, rooms: Rooms, device: Device, limits: StageLimits, secret: bytes) -> None:
-        self._rooms = rooms
-        self._device = device
-        self._limits = limits
-        self._secret = secret
-        self._described: Once[tuple[Description, ...]] = Once()
-        self._evaluations: Once[Evaluation] = Once(lambda each: each.status is not Status.TIMEOUT)
-        self._verdicts: Once[Verdict] = Once(lambda each: isinstance(each, Passed))
+class ModelledEvaluator(Cascade):
+    """Evaluates with no GPU; a pure function of kernel and task for one secret."""
 
     @property
     def source(self) -> Source:
@@ -68,84 +34,15 @@ class ModelledEvaluator:
         """The modelled device."""
         return device_label(self._device)
 
-    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Return the verdict on a kernel.
+    def identity(self, built: Built) -> tuple[str, ...]:
+        """Return the plan and the source without comments and layout.
 
-        Raises:
-            SandboxError: a room cannot do its work.
-            TaskError: the task's reference fails.
+        Equal binaries would not do: what is interpreted is the source, so one kernel's verdict would depend
+        on which other came first.
         """
-        return await self._evaluations.get((task.digest, kernel.digest), lambda: self._evaluate(kernel, task))
+        return built.plan_digest, syntax_digest(built.kernel.source)
 
-    def cancel(self) -> None:
-        """Give up what is under way."""
-        for each in (self._described, self._evaluations, self._verdicts):
-            each.cancel()
-
-    async def _evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Go through the cascade until a stage ends it."""
-        start = time.monotonic()
-        stages = Stages(self._rooms, self._device.arch, self._limits)
-        digest, verdict = await self._cascade(kernel, task, stages)
-        cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
-        if isinstance(verdict, Fault):
-            return Evaluation(
-                status=verdict.status, stage=verdict.stage, source=self.source, device=self.device,
-                feedback=verdict.feedback, checks_passed=verdict.checks_passed,
-                checks_total=verdict.checks_total, plan_digest=digest, cost=cost,
-            )  # fmt: skip
-        return Evaluation(
-            status=Status.PASSED, stage=Stage.TIME, source=self.source, device=self.device,
-            checks_passed=verdict.checks, checks_total=verdict.checks, measurements=verdict.measurements,
-            resources=verdict.resources, plan_digest=digest, cost=cost,
-        )  # fmt: skip
-
-    async def _cascade(self, kernel: Kernel, task: Task, stages: Stages) -> tuple[str | None, Verdict]:
-        """Return the digest of the plan, once there is one, and the verdict."""
-        broken = breach(kernel.source, task.entry_point)
-        if broken:
-            # A kernel is there, so the reply that held it was not malformed: the module does not compile.
-            status = Status.COMPILE_ERROR if broken.status is Status.MALFORMED else broken.status
-            return None, Fault(status=status, stage=Stage.POLICY, feedback=broken.feedback)
-        described = await self._described.get(task.digest, lambda: stages.describe(task))
-        captured = await stages.capture(kernel, task, described)
-        if isinstance(captured, Fault):
-            return None, captured
-        timed = {each.name for each in task.having(Role.TIME)}
-        plans = tuple(plan for each in captured if each.workload in timed for plan in each.alternatives)
-        if not all(plan.launches for plan in plans):
-            return None, Fault(
-                status=Status.UNSUPPORTED, stage=Stage.CAPTURE, feedback="the entry point launches no kernel"
-            )
-        compiled = await stages.compile(plans)
-        if isinstance(compiled, Fault):
-            return None, compiled
-        able = runnable(captured, compiled)
-        if isinstance(able, Fault):
-            return None, able
-        binaries = compiled.binaries
-        digest = plan_digest(able, {name: binary.digest for name, binary in binaries.items()})
-        built = Built(
-            kernel=kernel, task=task, described=described, captured=able, binaries=binaries,
-            plan_digest=digest,
-        )  # fmt: skip
-        return digest, await self._verdict(built, stages)
-
-    async def _verdict(self, built: Built, stages: Stages) -> Verdict:
-        """Judge a kernel, unless one that passed differs from it in comments and layout alone."""
-        own = False
-
-        async def judge() -> Verdict:
-            nonlocal own
-            own = True
-            return await self._judge(built, stages)
-
-        key = (built.task.digest, built.plan_digest, syntax_digest(built.kernel.source))
-        verdict = await self._verdicts.get(key, judge)
-        # A fault names lines, which are those of the kernel that was judged.
-        return verdict if own or isinstance(verdict, Passed) else await self._judge(built, stages)
-
-    async def _judge(self, built: Built, stages: Stages) -> Verdict:
+    async def judge(self, built: Built, stages: Stages) -> Verdict:
         """Check correctness, then model the latency of every timed workload."""
         total = 0
         for choice, cases in checks_of(built, draw_cases(built.task, self._secret, built.plan_digest)):
@@ -159,8 +56,7 @@ class ModelledEvaluator:
             if isinstance(measured, Fault):
                 return measured
             measurements.append(measured)
-        used = {binary.name: self._resources(binary) for binary in built.binaries.values()}
-        return Passed(checks=total, measurements=tuple(measurements), resources=tuple(used.values()))
+        return Passed(checks=total, measurements=tuple(measurements), resources=self.resources_timed(built))
 
     async def _model(
         self, built: Built, described: Description, captured: Captured, stages: Stages
@@ -187,16 +83,6 @@ class ModelledEvaluator:
         works = []
         for launch, trace in zip(plan.launches, traced.launches, strict=True):
             kernel = plan.kernels[launch.kernel]
-            resources = self._resources(built.binaries[kernel.digest])
+            resources = self.resources(built.binaries[kernel.digest])
             works.append(Work(trace, resources, int(kernel.options.get("num_stages") or 1)))
         return works
-
-    def _resources(self, binary: Binary) -> Resources:
-        """Return what a binary takes of the device."""
-        return Resources(
-            kernel=binary.name, registers=binary.registers, spills=binary.spills,
-            shared_bytes=binary.shared_bytes, warps=binary.warps,
-            occupancy=occupancy(
-                self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
-            ),
-        )  # fmt: skip

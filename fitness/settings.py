@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from evo.errors import SettingsError
+from fitness.judge.messages import TimingRules
+
+DEVICE = re.compile(r"auto|(cuda|rocm):\d{1,3}|model(:[\w]+)?")
+"""What `fitness.device` may be."""
 
 
 class StageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,13 +40,61 @@ class StageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise SettingsError(f"fitness.limits.{name} must be positive, got {getattr(self, name)}")
 
 
+class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the judge measures, where there is a GPU.
+
+    Attributes:
+        wall_seconds: time that checking, and then timing, one candidate may hold the device.
+        timing: how latencies are measured.
+
+    Raises:
+        SettingsError: a time or a count that nothing could be measured with.
+    """
+
+    wall_seconds: float = 30.0
+    timing: TimingRules = TimingRules()
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing can be measured with."""
+        least = {
+            "blocks": 4, "fewest_blocks": 4, "seconds": 0, "hopeless": 1, "checked_calls": 0, "trials": 1,
+            "short_us": 0,
+        }  # fmt: skip
+        for name, value in least.items():
+            got = getattr(self.timing, name)
+            if got < value:
+                raise SettingsError(f"fitness.judge.timing.{name} must be at least {value}, got {got}")
+        if self.wall_seconds <= 0:
+            raise SettingsError(f"fitness.judge.wall_seconds must be positive, got {self.wall_seconds}")
+
+
 class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the fitness.
 
     Attributes:
-        target: architecture that kernels are compiled for and latencies modelled on: `gfx942` or `sm_90`.
+        target: architecture that kernels are compiled for: `gfx942` or `sm_90`.
+        device: where latencies come from: `cuda:0` or `rocm:0` measures on that GPU, `model` (or `model:` and
+            the target) models the target without one, `auto` measures if a GPU of the target's architecture
+            is there and models otherwise. Not `auto` by default: the judge has not met a GPU yet.
         limits: what each stage may use for one candidate.
+        judge: how a GPU is measured on.
+
+    Raises:
+        SettingsError: a device that is none of these.
     """
 
     target: str = "gfx942"
+    device: str = "model"
     limits: StageLimits = StageLimits()
+    judge: JudgeSettings = JudgeSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse a device that cannot be one."""
+        if not DEVICE.fullmatch(self.device):
+            raise SettingsError(f"fitness.device must be auto, cuda:N, rocm:N or model, got {self.device!r}")
+        modelled = self.device.partition(":")[2] if self.device.startswith("model:") else self.target
+        if modelled != self.target:
+            raise SettingsError(
+                f"fitness.device models {modelled}, but fitness.target, "
+                f"which kernels are compiled for, is {self.target}"
+            )

@@ -31,7 +31,6 @@ from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
 from operators.rewrites.tiles import Tiles
 from operators.rewrites.unmask import Unmask
-from operators.tune import Tune
 
 
 class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,21 +59,21 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         SettingsError: a weight that is negative or not finite, or none that is positive.
     """
 
-    alignment_hints: float = 1.0
-    cache_hints: float = 1.0
-    exp2: float = 1.0
+    alignment_hints: float = 0.25
+    cache_hints: float = 0.25
+    exp2: float = 0.25
     launch_options: float = 1.0
-    loads: float = 1.0
-    loop_options: float = 1.0
+    loads: float = 0.5
+    loop_options: float = 0.5
     one_pass: float = 1.0
-    persistent: float = 1.0
-    precision: float = 1.0
-    program_order: float = 1.0
-    reciprocal: float = 1.0
+    persistent: float = 0.5
+    precision: float = 0.5
+    program_order: float = 0.5
+    reciprocal: float = 0.25
     several_rows: float = 1.0
-    split_k: float = 1.0
+    split_k: float = 0.5
     tiles: float = 1.0
-    unmask: float = 1.0
+    unmask: float = 0.5
     crossover: float = 0.0
     tune: float = 0.0
 
@@ -131,7 +130,11 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
         Tiles(),
         Unmask(),
     )
-    made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
+    made: list[Operator] = [*map(RewriteOperator, rewrites), Crossover(backend)]
+    if settings.weights.tune > 0:
+        from operators.tune import Tune  # imports Optuna, which takes a second
+
+        made.append(Tune(backend))
     operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
 

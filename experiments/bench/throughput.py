@@ -25,8 +25,8 @@ from evo.task import Task
 from experiments.bench.results import write_results
 from experiments.build import open_evaluator
 from experiments.suites.loader import load_task, task_names
+from fitness.cascade import Cascade
 from fitness.devices import device_for
-from fitness.modelled import ModelledEvaluator
 from fitness.settings import FitnessSettings
 from operators.settings import OperatorSettings, build_operators
 
@@ -38,10 +38,10 @@ COLD = 16
 
 async def main(kernels: int) -> None:
     """Measure and write the result."""
-    async with open_evaluator(FitnessSettings(target=TARGET), seed=0) as evaluator:
+    async with open_evaluator(FitnessSettings(target=TARGET, device="model"), seed=0) as evaluator:
         work = await _distinct(evaluator, kernels)
     # A second evaluator: rooms are warm, but nothing of these kernels is known to it.
-    async with open_evaluator(FitnessSettings(target=TARGET), seed=0) as evaluator:
+    async with open_evaluator(FitnessSettings(target=TARGET, device="model"), seed=0) as evaluator:
         halves = [work[: len(work) // 2], work[len(work) // 2 :]]
         warm_seconds, seconds, evaluations = 0.0, 0.0, []
         cold = work[:: max(1, len(work) // COLD)][:COLD]
@@ -75,13 +75,13 @@ async def main(kernels: int) -> None:
 Work = tuple[Task, Kernel]
 
 
-async def _distinct(evaluator: ModelledEvaluator, count: int) -> list[Work]:
+async def _distinct(evaluator: Cascade, count: int) -> list[Work]:
     """Return this many kernels that pass and do different things, by random walks from the seeds."""
     walks = [await _walk(evaluator, load_task(name), count // len(task_names())) for name in task_names()]
     return [work for together in zip(*walks, strict=True) for work in together]
 
 
-async def _walk(evaluator: ModelledEvaluator, task: Task, count: int) -> list[Work]:
+async def _walk(evaluator: Cascade, task: Task, count: int) -> list[Work]:
     """Return kernels of one task: steps of random operators, from any kernel found so far."""
     operators = list(build_operators(OperatorSettings(), device_for(TARGET).backend).values())
     seed = await evaluator.evaluate(task.seed, task)

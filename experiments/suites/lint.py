@@ -17,7 +17,7 @@ from evo.errors import TaskError
 from evo.task import Role, Task
 from experiments.build import evaluator_in
 from experiments.suites.loader import load_task
-from fitness.modelled import ModelledEvaluator
+from fitness.cascade import Cascade
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
 from fitness.stages import Stages
@@ -59,9 +59,7 @@ async def examine(names: Sequence[str], settings: FitnessSettings) -> tuple[Exam
         return tuple(await asyncio.gather(*map(examined, names)))
 
 
-async def _faults(
-    task: Task, rooms: Rooms, evaluator: ModelledEvaluator, settings: FitnessSettings
-) -> list[str]:
+async def _faults(task: Task, rooms: Rooms, evaluator: Cascade, settings: FitnessSettings) -> list[str]:
     """Return what is wrong with a task that could be read."""
     faults = list(faults_of_file(task))
     try:

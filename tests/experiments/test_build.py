@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
-from evo.errors import TargetError
-from experiments.build import TRITON_BACKENDS, buildable, run_secret
+from evo.errors import SettingsError, TargetError
+from evo.evaluation import Source
+from experiments.build import TRITON_BACKENDS, buildable, located, run_secret
+from experiments.settings import parse_settings
 from fitness.devices import DEVICES
+from fitness.judge.probe import has_gpu
+from fitness.settings import FitnessSettings
 from tests.experiments.commanding import SMALL, kernevo, one_line
 
 
@@ -47,3 +53,33 @@ def test_a_triton_without_the_backend_is_refused_before_anything_is_made(tmp_pat
 
 def test_inputs_of_two_seeds_are_drawn_under_two_secrets() -> None:
     assert run_secret(1) == run_secret(1) != run_secret(2)
+
+
+def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
+    if has_gpu():
+        pytest.skip("this machine has a GPU")
+    place = located(FitnessSettings(target="sm_90"))
+    assert (place.gpu, place.source, place.label) == (None, Source.MODELLED, "model:sm_90")
+    assert located(FitnessSettings(device="model:gfx942")) == located(FitnessSettings(device="model"))
+    for device in ("cuda:0", "rocm:0"):
+        with pytest.raises(TargetError, match=f"{device} cannot be measured on: this machine has no GPU"):
+            located(FitnessSettings(device=device))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"device": "gpu"}, "must be auto, cuda:N, rocm:N or model, got 'gpu'"),
+        ({"device": "cuda"}, "must be auto"),
+        (
+            {"device": "model:sm_90"},
+            "models sm_90, but fitness.target, which kernels are compiled for, is gfx942",
+        ),
+        ({"judge": {"wall_seconds": 0}}, "wall_seconds must be positive"),
+        ({"judge": {"timing": {"blocks": 1}}}, "blocks must be at least 4, got 1"),
+    ],
+)
+def test_fitness_settings_that_nothing_could_be_measured_with(settings: dict[str, Any], told: str) -> None:
+    text = tomli_w.dumps({"task": "flip", "fitness": settings})
+    with pytest.raises(SettingsError, match=told):
+        parse_settings(text, "config")

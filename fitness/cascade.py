@@ -1,0 +1,186 @@
+"""The cascade of evaluation, cheapest stage first: what all evaluators share, up to the judging."""
+
+from __future__ import annotations
+
+import abc
+import time
+
+import msgspec
+
+from evo.candidate import Kernel
+from evo.evaluation import Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.task import Role, Task
+from fitness.built import Built, runnable
+from fitness.costmodel.occupancy import occupancy
+from fitness.devices import Device
+from fitness.messages import Binary, Description
+from fitness.once import Once
+from fitness.plan import plan_digest
+from fitness.policy import breach
+from fitness.rooms import Rooms
+from fitness.settings import StageLimits
+from fitness.stages import Stages
+from fitness.verdicts import Fault
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that is correct, with its latencies.
+
+    Attributes:
+        checks: correctness checks, all passed.
+        measurements, resources: as in `Evaluation`.
+        note: what else is worth knowing, in words.
+        gpu_seconds: time that a GPU was held for it.
+    """
+
+    checks: int
+    measurements: tuple[Measurement, ...]
+    resources: tuple[Resources, ...]
+    note: str = ""
+    gpu_seconds: float = 0.0
+
+
+Verdict = Passed | Fault
+
+
+class Cascade(abc.ABC):
+    """Takes kernels through the cascade; a subclass judges what was built.
+
+    Kernels that were judged before, or that are being judged, are not judged again, nor are those whose
+    `identity` is that of one that passed.
+
+    Attributes:
+        compiled_roles: the workloads whose kernels must be compiled.
+    """
+
+    compiled_roles: tuple[Role, ...] = (Role.TIME,)
+
+    def __init__(self, rooms: Rooms, device: Device, limits: StageLimits, secret: bytes) -> None:
+        self._rooms = rooms
+        self._device = device
+        self._limits = limits
+        self._secret = secret
+        self._described: Once[tuple[Description, ...]] = Once()
+        self._evaluations: Once[Evaluation] = Once(lambda each: each.status is not Status.TIMEOUT)
+        self._verdicts: Once[Verdict] = Once(lambda each: isinstance(each, Passed))
+
+    @property
+    @abc.abstractmethod
+    def source(self) -> Source:
+        """Whether verdicts are measured or modelled."""
+
+    @property
+    @abc.abstractmethod
+    def device(self) -> str:
+        """What evaluations call the device."""
+
+    @abc.abstractmethod
+    def identity(self, built: Built) -> tuple[str, ...]:
+        """Return what two kernels of a task must have in common for one verdict to hold for both."""
+
+    @abc.abstractmethod
+    async def judge(self, built: Built, stages: Stages) -> Verdict:
+        """Check correctness, then find the latency of every timed workload."""
+
+    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
+        """Return the verdict on a kernel.
+
+        Raises:
+            SandboxError: a room cannot do its work.
+            TaskError: the task's reference fails.
+        """
+        return await self._evaluations.get((task.digest, kernel.digest), lambda: self._evaluate(kernel, task))
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+        for each in (self._described, self._evaluations, self._verdicts):
+            each.cancel()
+
+    async def build(self, kernel: Kernel, task: Task, stages: Stages) -> Built | Fault:
+        """Return a kernel that has come through policy, capture and compiler, or why it has not."""
+        broken = breach(kernel.source, task.entry_point)
+        if broken:
+            # A kernel is there, so the reply that held it was not malformed: the module does not compile.
+            status = Status.COMPILE_ERROR if broken.status is Status.MALFORMED else broken.status
+            return Fault(status=status, stage=Stage.POLICY, feedback=broken.feedback)
+        described = await self._described.get(task.digest, lambda: stages.describe(task))
+        captured = await stages.capture(kernel, task, described)
+        if isinstance(captured, Fault):
+            return captured
+        roles = {each.name: each.role for each in task.workloads}
+        if not all(
+            plan.launches
+            for each in captured
+            for plan in each.alternatives
+            if roles[each.workload] is Role.TIME
+        ):
+            return Fault(
+                status=Status.UNSUPPORTED, stage=Stage.CAPTURE, feedback="the entry point launches no kernel"
+            )
+        wanted = [each for each in captured if roles[each.workload] in self.compiled_roles]
+        compiled = await stages.compile(tuple(plan for each in wanted for plan in each.alternatives))
+        if isinstance(compiled, Fault):
+            return compiled
+        able = runnable(captured, compiled)
+        if isinstance(able, Fault):
+            return able
+        binaries = compiled.binaries
+        return Built(
+            kernel=kernel, task=task, described=described, captured=able, binaries=binaries,
+            plan_digest=plan_digest(able, {name: binary.digest for name, binary in binaries.items()}),
+        )  # fmt: skip
+
+    def resources(self, binary: Binary) -> Resources:
+        """Return what a binary takes of the device."""
+        return Resources(
+            kernel=binary.name, registers=binary.registers, spills=binary.spills,
+            shared_bytes=binary.shared_bytes, warps=binary.warps,
+            occupancy=occupancy(
+                self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
+            ),
+        )  # fmt: skip
+
+    def resources_timed(self, built: Built) -> tuple[Resources, ...]:
+        """Return what the kernels of the timed workloads take, one a name."""
+        timed = {
+            plan.kernels[launch.kernel].digest
+            for _, captured in built.timed
+            for plan in captured.alternatives
+            for launch in plan.launches
+        }
+        used = {each.name: self.resources(each) for each in built.binaries.values() if each.kernel in timed}
+        return tuple(used.values())
+
+    async def _evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
+        """Go through the cascade until a stage ends it."""
+        start = time.monotonic()
+        stages = Stages(self._rooms, self._device.arch, self._limits)
+        built = await self.build(kernel, task, stages)
+        verdict = built if isinstance(built, Fault) else await self._verdict(built, stages)
+        digest = None if isinstance(built, Fault) else built.plan_digest
+        cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
+        if isinstance(verdict, Fault):
+            return Evaluation(
+                status=verdict.status, stage=verdict.stage, source=self.source, device=self.device,
+                feedback=verdict.feedback, checks_passed=verdict.checks_passed,
+                checks_total=verdict.checks_total, plan_digest=digest, cost=cost,
+            )  # fmt: skip
+        return Evaluation(
+            status=Status.PASSED, stage=Stage.TIME, source=self.source, device=self.device,
+            feedback=verdict.note, checks_passed=verdict.checks, checks_total=verdict.checks,
+            measurements=verdict.measurements, resources=verdict.resources, plan_digest=digest,
+            cost=msgspec.structs.replace(cost, gpu_seconds=verdict.gpu_seconds),
+        )  # fmt: skip
+
+    async def _verdict(self, built: Built, stages: Stages) -> Verdict:
+        """Judge a kernel, unless one of the same identity passed."""
+        own = False
+
+        async def judge() -> Verdict:
+            nonlocal own
+            own = True
+            return await self.judge(built, stages)
+
+        verdict = await self._verdicts.get((built.task.digest, *self.identity(built)), judge)
+        # A fault names lines, which are those of the kernel that was judged.
+        return verdict if own or isinstance(verdict, Passed) else await self.judge(built, stages)

@@ -1,0 +1,96 @@
+"""The arena: buffers do not touch, red zones are told from buffers to the byte, strided inputs arrive."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fitness.judge.memory import ALIGNMENT, ZONE_BYTES, Arena, Layout, Placed, write
+from fitness.judge.replay import same_bits
+from fitness.plan import Allocate, Plan, View
+
+CPU = torch.device("cpu")
+MOST = 1 << 30
+
+
+def plan(*sizes: int) -> Plan:
+    steps = tuple(Allocate(number, size) for number, size in enumerate(sizes))
+    return Plan(workload="w", inputs=(), outputs=(), steps=steps, kernels=())
+
+
+def placed(layout: Layout) -> Placed:
+    (slot,) = Arena(CPU, lambda: None).slots([layout], 1, MOST)
+    return slot.place(layout)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 5000), max_size=5))
+def test_every_byte_is_of_one_buffer_or_of_a_red_zone(sizes: list[int]) -> None:
+    layout = Layout.of(plan(*sizes))
+    counts = torch.zeros(layout.size_bytes, dtype=torch.int)
+    for buffer, start in layout.starts.items():
+        assert start % ALIGNMENT == 0
+        counts[start : start + layout.sizes[buffer]] += 1
+    for begin, end in layout.zones():
+        assert end - begin >= ZONE_BYTES
+        counts[begin:end] += 1
+    assert bool((counts == 1).all())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=3), st.data())
+def test_a_byte_written_outside_of_buffers_is_found(sizes: list[int], data: st.DataObject) -> None:
+    layout = Layout.of(plan(*sizes))
+    memory = placed(layout)
+    memory.poison(0x11)
+    assert memory.breach() is None
+    begin, end = data.draw(st.sampled_from(layout.zones()))
+    at = data.draw(st.integers(begin, end - 1))
+    memory._memory[at] ^= 1
+    assert "1 bytes were written outside of any buffer" in str(memory.breach())
+
+
+def test_a_breach_says_how_far_from_which_buffer() -> None:
+    memory = placed(Layout.of(plan(100, 8)))
+    memory._memory[ZONE_BYTES + 100 + 7] = 0
+    assert "first 7 bytes after the end of buffer 0" in str(memory.breach())
+    memory.fence()
+    memory._memory[ZONE_BYTES - 4] = 0
+    assert "first 4 bytes before the first" in str(memory.breach())
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride", "offset"),
+    [
+        ((3, 4), (4, 1), 0),
+        ((4, 3), (1, 4), 2),
+        ((3, 4), (1, 0), 1),
+        ((), (), 5),
+        ((0, 4), (4, 1), 0),
+        ((2, 2), (8, 3), 0),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool", "float8_e4m3fn", "complex64"])
+def test_strided_values_arrive(
+    shape: tuple[int, ...], stride: tuple[int, ...], offset: int, dtype: str
+) -> None:
+    memory = placed(Layout.of(plan(4096)))
+    view = View(buffer=0, offset=offset, shape=shape, stride=stride, dtype=dtype)
+    target = memory.tensor(view)
+    values = torch.as_strided(torch.randn(64).to(getattr(torch, dtype)), shape, stride, offset)
+    write(target, values)
+    assert same_bits(target, values)
+    assert target.data_ptr() == memory.address(view) or target.numel() == 0
+    assert memory.breach() is None
+
+
+def test_slots_are_as_many_as_fit_and_start_poisoned() -> None:
+    layout = Layout.of(plan(1000))
+    arena = Arena(CPU, lambda: None)
+    assert len(arena.slots([layout], 5, 3 * layout.size_bytes)) == 3
+    assert len(arena.slots([layout], 5, 0)) == 1
+    (slot,) = arena.slots([layout], 1, MOST)
+    assert bool((slot.place(layout).bytes_of(0) == 0xFF).all())
+    assert len(arena.slots([layout, Layout.of(plan(10**6))], 2, MOST)) == 2
