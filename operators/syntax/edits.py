@@ -65,13 +65,18 @@ def with_body(statements: Sequence[cst.BaseStatement]) -> Change:
     return change
 
 
-def appends_keyword(name: str, value: int) -> Change:
+def in_place_of_one(nodes: Sequence[cst.CSTNode]) -> cst.CSTNode:
+    """Return what a change of a statement returns to put several there; no other edit of it may follow."""
+    return cast(cst.CSTNode, cst.FlattenSentinel(nodes))
+
+
+def appends_keyword(name: str, value: int | str) -> Change:
     """Return the change of a call that appends `name=value` in the layout of the arguments before it."""
 
     def change(node: cst.CSTNode) -> cst.CSTNode:
         call = cst.ensure_type(node, cst.Call)
         added = cst.Arg(
-            value=cst.Integer(str(value)),
+            value=cst.parse_expression(str(value)),
             keyword=cst.Name(name),
             equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
         )
