@@ -14,11 +14,13 @@ _PLACES = ("program_id", "num_programs")
 _WAITING = ("atomic_cas", "atomic_xchg")  # how programs wait for one another
 
 
-def program_axes(function: JitFunction, module: KernelModule) -> frozenset[int] | None:
+def program_axes(
+    function: JitFunction, module: KernelModule, *, counted: bool = False
+) -> frozenset[int] | None:
     """Return the axes of the grid that a function asks its place on; None if it may depend on it otherwise.
 
-    A function that other functions call, that asks how many programs there are, whose helpers ask for their
-    place, or that may wait for other programs, cannot be renumbered.
+    A function that other functions call, that asks how many programs there are (unless `counted`), whose
+    helpers ask for their place, or that may wait for other programs, cannot be renumbered.
     """
     if any(function.node in other.reach for other in module.functions.values() if other is not function):
         return None
@@ -33,8 +35,10 @@ def program_axes(function: JitFunction, module: KernelModule) -> frozenset[int] 
         if not isinstance(axis, cst.Integer) or axis.evaluated_value > 2 or len(call.args) != 1:  # type: ignore[attr-defined]
             return None
         axes.add(axis.evaluated_value)
+    known = {"tl.program_id", "tl.num_programs"} if counted else {"tl.program_id"}
+    calls = sum(called(node) in known for node in walk(function.node))
     mentions = sum(isinstance(node, cst.Name) and node.value in _PLACES for node in function.body())
-    return frozenset(axes) if mentions == len(own) else None
+    return frozenset(axes) if mentions == calls else None
 
 
 def axis_of(call: cst.CSTNode) -> int | None:
@@ -82,19 +86,41 @@ def repeated(
         places: what stands for `tl.program_id` of each axis.
         before: lines before the loop.
     """
-    statements = [s for s in function.node.body.body if isinstance(s, cst.BaseStatement)]
-    told = statements[:1] if _is_docstring(statements[0]) else []
+    told, statements = _apart(function)
     taken = names_in(function.node)
     rebound = sorted(bound_names(function.node.body) & set(function.parameters))
     own = {name: fresh_name(f"{name}_now", taken) for name in rebound}
     block = cst.ensure_type(function.node.body, cst.IndentedBlock)
-    body = block.with_changes(body=statements[len(told) :], header=cst.TrailingWhitespace())
+    body = block.with_changes(body=statements, header=cst.TrailingWhitespace())
     for change in (Renumbered(places), Rename(own)):
         body = cst.ensure_type(body.visit(change), cst.IndentedBlock)
     begins = [cst.parse_statement(f"{new} = {old}") for old, new in own.items()]
     loop = cst.ensure_type(cst.parse_statement(f"{header}:\n    pass\n"), cst.For)
     loop = loop.with_changes(body=body.with_changes(body=[*begins, *body.body]))
     return [*told, *(_statement(line) for line in before), loop]
+
+
+def renumbered(
+    function: JitFunction, places: Mapping[int, str], before: Sequence[str] = ()
+) -> list[cst.BaseStatement]:
+    """Return a function's statements, renumbered, behind its docstring and lines that are not.
+
+    Args:
+        function: whose statements.
+        places: what stands for `tl.program_id` of each axis.
+        before: the lines.
+    """
+    told, statements = _apart(function)
+    block = cst.IndentedBlock(body=statements).visit(Renumbered(places))
+    body = cst.ensure_type(block, cst.IndentedBlock).body
+    return [*told, *(_statement(line) for line in before), *body]  # type: ignore[list-item]
+
+
+def _apart(function: JitFunction) -> tuple[list[cst.BaseStatement], list[cst.BaseStatement]]:
+    """Return the docstring of a function, if it has one, and its statements."""
+    statements = [s for s in function.node.body.body if isinstance(s, cst.BaseStatement)]
+    length = 1 if statements and _is_docstring(statements[0]) else 0
+    return statements[:length], statements[length:]
 
 
 def _statement(line: str) -> cst.BaseStatement:
@@ -106,14 +132,15 @@ def walks_tiles(function: JitFunction) -> bool:
     placed: set[str] = set()
     for statement in function.node.body.body:
         loops = [node for node in walk(statement) if isinstance(node, cst.For)]
-        if any(_asks(loop.iter) or names_in(loop.iter) & placed for loop in loops):
+        if any(asks(loop.iter) or names_in(loop.iter) & placed for loop in loops):
             return True
-        if not loops and _asks(statement):
+        if not loops and asks(statement):
             placed |= bound_names(statement)
     return False
 
 
-def _asks(node: cst.CSTNode) -> bool:
+def asks(node: cst.CSTNode) -> bool:
+    """Return whether anything in a node is a program's place, or how many programs there are."""
     return any(axis_of(inner) is not None or called(inner) == "tl.num_programs" for inner in walk(node))
 
 
