@@ -17,9 +17,12 @@ from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.launch_options import LaunchOptions
+from operators.rewrites.loop_options import LoopOptions
 from operators.rewrites.one_pass import OnePass
 from operators.rewrites.persistent import Persistent
+from operators.rewrites.program_order import ProgramOrder
 from operators.rewrites.several_rows import SeveralRows
+from operators.rewrites.split_k import SplitK
 from operators.rewrites.tiles import Tiles
 from operators.tune import Tune
 
@@ -30,9 +33,12 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         tiles: sizes of the blocks that a program works on.
         launch_options: warps, stages and what else a launch may ask of its target.
+        loop_options: stages, unrolling and flattening of loops.
         one_pass: reductions over several passes made one-pass.
         persistent: as many programs as the device holds, walking over tiles, instead of one a tile; and back.
+        program_order: the order in which programs take the tiles of a grid.
         several_rows: several rows or tiles a program.
+        split_k: products split along K, their parts added up by a second kernel.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
         tune: all tiles and launch options set at once, by what other settings did; left out by default.
 
@@ -42,9 +48,12 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     tiles: float = 1.0
     launch_options: float = 1.0
+    loop_options: float = 1.0
     one_pass: float = 1.0
     persistent: float = 1.0
+    program_order: float = 1.0
     several_rows: float = 1.0
+    split_k: float = 1.0
     crossover: float = 0.0
     tune: float = 0.0
 
@@ -84,7 +93,16 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
     """
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
-    rewrites: tuple[Rewrite, ...] = (Tiles(), LaunchOptions(backend), OnePass(), Persistent(), SeveralRows())
+    rewrites: tuple[Rewrite, ...] = (
+        Tiles(),
+        LaunchOptions(backend),
+        LoopOptions(),
+        OnePass(),
+        Persistent(),
+        ProgramOrder(backend),
+        SeveralRows(),
+        SplitK(),
+    )
     made: tuple[Operator, ...] = (*map(RewriteOperator, rewrites), Crossover(backend), Tune(backend))
     operators = {operator.name: operator for operator in made}
     return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}

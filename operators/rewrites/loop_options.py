@@ -38,9 +38,8 @@ def _imports_language(module: cst.Module) -> bool:
     for node in walk(module):
         if isinstance(node, cst.Import) and "triton.language" in _named(node.names):
             return True
-        plain = isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar)
-        if plain and dotted(node.module or cst.Name("")) == "triton" and "language" in _named(node.names):
-            return True
+        if isinstance(node, cst.ImportFrom) and node.module is not None and dotted(node.module) == "triton":
+            return not isinstance(node.names, cst.ImportStar) and "language" in _named(node.names)
     return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import libcst as cst
 
@@ -12,12 +12,13 @@ from operators.syntax.grids import Grid, grids_of
 from operators.syntax.kernel_module import JitFunction, KernelModule, read_module
 from operators.syntax.nodes import called, fresh_name, names_in, walk
 from operators.syntax.parameters import appends_parameters, takes_parameters
-from operators.syntax.programs import asks, program_axes, renumbered
+from operators.syntax.programs import asks, program_axes, renumbered, statement_of
 from operators.syntax.splits import split_of
 
 GROUPS = (4, 8, 16)
 DIES = 8  # of MI300X: programs are dealt to them in turn
 _SWIZZLE = "tl.swizzle2d"
+_Way = Callable[[JitFunction, KernelModule, Sequence[Grid]], Iterator[Variant]]
 
 
 class ProgramOrder:
@@ -32,7 +33,7 @@ class ProgramOrder:
     def variants(self, module: cst.Module) -> Sequence[Variant]:
         """Return for each kernel the other orders of its programs; each computes every tile once."""
         read = read_module(module)
-        ways = (_swapped, _grouped, _grouped_in_line, _in_line_again)
+        ways: tuple[_Way, ...] = (_swapped, _grouped, _grouped_in_line, _in_line_again)
         if self._backend == "hip":
             ways = (*ways, _by_die)
         return [
@@ -46,7 +47,7 @@ class ProgramOrder:
 
 def _swapped(function: JitFunction, module: KernelModule, grids: Sequence[Grid]) -> Iterator[Variant]:
     """Yield the variant whose second axis runs fastest."""
-    if program_axes(function, module) != {0, 1} or not _of_axes(grids, 2):
+    if program_axes(function, module) != frozenset({0, 1}) or not _of_axes(grids, 2):
         return
     places = {0: "tl.program_id(1)", 1: "tl.program_id(0)"}
     kernel: Edits = {function.node.body: with_body(renumbered(function, places))}
@@ -56,7 +57,11 @@ def _swapped(function: JitFunction, module: KernelModule, grids: Sequence[Grid])
 
 def _grouped(function: JitFunction, module: KernelModule, grids: Sequence[Grid]) -> Iterator[Variant]:
     """Yield the variants that take a few tiles of the second axis before the next of the first."""
-    if program_axes(function, module) != {0, 1} or not _of_axes(grids, 2) or not takes_parameters(function):
+    if (
+        program_axes(function, module) != frozenset({0, 1})
+        or not _of_axes(grids, 2)
+        or not takes_parameters(function)
+    ):
         return
     taken = names_in(function.node)
     across, down, group = (fresh_name(word, taken) for word in ("across", "down", "GROUP"))
@@ -68,19 +73,23 @@ def _grouped(function: JitFunction, module: KernelModule, grids: Sequence[Grid])
 
 def _grouped_in_line(function: JitFunction, module: KernelModule, grids: Sequence[Grid]) -> Iterator[Variant]:
     """Yield the same for a grid of one axis that the kernel splits into `pid // n` and `pid % n`."""
-    if program_axes(function, module) != {0} or not _of_axes(grids, 1) or not takes_parameters(function):
+    if (
+        program_axes(function, module) != frozenset({0})
+        or not _of_axes(grids, 1)
+        or not takes_parameters(function)
+    ):
         return
     split = split_of(function)
     if split is None:
         return
     group = fresh_name("GROUP", names_in(function.node))
     sizes = f"tl.num_programs(0) // {split.divisor}, {split.divisor}"
-    line = cst.parse_statement(
+    line = statement_of(
         f"{split.quotient}, {split.rest} = {_SWIZZLE}({split.quotient}, {split.rest}, {sizes}, {group})"
     )
-    statements = [*function.node.body.body]
+    statements = [s for s in function.node.body.body if isinstance(s, cst.BaseStatement)]
     body = [*statements[: split.end], line, *statements[split.end :]]
-    yield from _in_groups(function, module, grids, group, body)  # type: ignore[arg-type]
+    yield from _in_groups(function, module, grids, group, body)
 
 
 def _in_groups(
@@ -120,7 +129,7 @@ def _by_die(function: JitFunction, module: KernelModule, grids: Sequence[Grid]) 
     """Yield the variant in which the programs of a die take tiles that are neighbours."""
     axes = program_axes(function, module, counted=True)
     several = axes is not None and axes <= {0, 1} and _of_axes(grids, 2)
-    if _knows_dies(function) or not axes or not (several or (axes == {0} and _of_axes(grids, 1))):
+    if _knows_dies(function) or not axes or not (several or (axes == frozenset({0}) and _of_axes(grids, 1))):
         return
     taken = names_in(function.node)
     names = {word: fresh_name(word, taken) for word in ("wide", "number", "total", "die", "place")}

@@ -97,7 +97,7 @@ def repeated(
     begins = [cst.parse_statement(f"{new} = {old}") for old, new in own.items()]
     loop = cst.ensure_type(cst.parse_statement(f"{header}:\n    pass\n"), cst.For)
     loop = loop.with_changes(body=body.with_changes(body=[*begins, *body.body]))
-    return [*told, *(_statement(line) for line in before), loop]
+    return [*told, *(statement_of(line) for line in before), loop]
 
 
 def renumbered(
@@ -113,17 +113,18 @@ def renumbered(
     told, statements = _apart(function)
     block = cst.IndentedBlock(body=statements).visit(Renumbered(places))
     body = cst.ensure_type(block, cst.IndentedBlock).body
-    return [*told, *(_statement(line) for line in before), *body]  # type: ignore[list-item]
+    return [*told, *(statement_of(line) for line in before), *body]
 
 
 def _apart(function: JitFunction) -> tuple[list[cst.BaseStatement], list[cst.BaseStatement]]:
     """Return the docstring of a function, if it has one, and its statements."""
     statements = [s for s in function.node.body.body if isinstance(s, cst.BaseStatement)]
-    length = 1 if statements and _is_docstring(statements[0]) else 0
+    length = 1 if statements and is_docstring(statements[0]) else 0
     return statements[:length], statements[length:]
 
 
-def _statement(line: str) -> cst.BaseStatement:
+def statement_of(line: str) -> cst.BaseStatement:
+    """Return a line of source as a statement."""
     return cst.ensure_type(cst.parse_statement(line), cst.SimpleStatementLine)
 
 
@@ -144,6 +145,7 @@ def asks(node: cst.CSTNode) -> bool:
     return any(axis_of(inner) is not None or called(inner) == "tl.num_programs" for inner in walk(node))
 
 
-def _is_docstring(statement: cst.BaseStatement) -> bool:
+def is_docstring(statement: cst.BaseStatement) -> bool:
+    """Return whether a statement is a string that stands by itself."""
     only = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
     return isinstance(only, cst.Expr) and isinstance(only.value, cst.SimpleString)

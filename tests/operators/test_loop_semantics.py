@@ -12,12 +12,15 @@ import libcst as cst
 import pytest
 
 from operators.rewrites.family import Rewrite
+from operators.rewrites.loop_options import LoopOptions
 from operators.rewrites.persistent import Persistent
+from operators.rewrites.program_order import ProgramOrder
 from operators.rewrites.several_rows import SeveralRows
+from operators.rewrites.split_k import SplitK
 from tests.operators.kernels import FLIP, LAYER_NORM, LOG_SOFTMAX, SOFTMAX
 from tests.operators.loop_kernels import LOOPS
 
-FAMILIES: Sequence[Rewrite] = (Persistent(), SeveralRows())
+FAMILIES: Sequence[Rewrite] = (LoopOptions(), Persistent(), ProgramOrder("hip"), SeveralRows(), SplitK())
 # Blocks of 64 make short rows take several of them.
 KERNELS = {
     "softmax": SOFTMAX.replace("BLOCK=256", "BLOCK=64"),
