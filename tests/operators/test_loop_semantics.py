@@ -29,7 +29,7 @@ KERNELS = {
     "log_softmax": LOG_SOFTMAX,
     **LOOPS,
 }
-SAMPLE = 12  # variants in every run of the tests; which ones changes with what the families make
+SAMPLE = 8  # variants in every run of the tests; which ones changes with what the families make
 EVERY_STEP_AFTER = 5  # one in so many of the variants' own variants
 
 
