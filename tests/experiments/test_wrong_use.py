@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.reading import LARGEST
+from operators.settings import OperatorWeights
 from tests.experiments.commanding import SMALL, kernevo, one_line, refused
 
 CONFIG = "config.toml"
@@ -68,7 +69,9 @@ SETTINGS = {
     "search.budget.wall_seconds=nan": "search.budget.wall_seconds must be finite, got nan",
     "operators.weights.tiles=-1": "operators.weights.tiles must be finite and not negative, got -1.0",
     "operators.weights.tiles=inf": "operators.weights.tiles must be finite, got inf",
-    "operators.weights={tiles=0, launch_options=0, one_pass=0}": "must be positive, got 0 for all",
+    "operators.weights={" + ", ".join(f"{name}=0" for name in OperatorWeights().by_name) + "}": (
+        "must be positive, got 0 for all"
+    ),
     "fitness.target=gfx900": "target must be one of gfx942, sm_90, got 'gfx900'",
     "fitness.limits.check_cpu_seconds=-1": "fitness.limits.check_cpu_seconds must be positive, got -1.0",
     "fitness.limits.check_cpu_seconds=inf": "fitness.limits.check_cpu_seconds must be finite, got inf",
