@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ KERNELS = {
     "log_softmax": LOG_SOFTMAX,
     **LOOPS,
 }
-SAMPLE = 12  # variants in every run of the tests; which ones changes with what the families make
+SAMPLE = 8  # variants in every run of the tests; which ones changes with what the families make
 EVERY_STEP_AFTER = 5  # one in so many of the variants' own variants
 
 
@@ -55,8 +56,14 @@ def assert_right(made: dict[str, str], folder: Path) -> None:
     for name, source in made.items():
         (folder / f"{name}.py").write_text(source)
     script = Path(__file__).with_name("launching.py")
+    path = os.pathsep.join([str(script.parents[2]), os.environ.get("PYTHONPATH", "")])
     ran = subprocess.run(
-        [sys.executable, str(script), str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, str(script), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,  # where the module of each kernel is written
+        env={**os.environ, "PYTHONPATH": path},
     )
     assert ran.stdout == f"{len(made)} kernels interpreted\n", ran.stdout + ran.stderr
 
