@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 
 from evo.candidate import Kernel
-from evo.evaluation import Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.task import Role, Task
 from fitness.audit import fault_of_trace
 from fitness.built import Built, checks_of, runnable
 from fitness.cases import draw_cases
 from fitness.costmodel.occupancy import occupancy
-from fitness.costmodel.roofline import Work, latency_ms
+from fitness.costmodel.roofline import Estimate, Work, explain
 from fitness.devices import Device
 from fitness.messages import Binary, Description
 from fitness.once import Once
@@ -22,6 +23,7 @@ from fitness.policy import breach, syntax_digest
 from fitness.rooms import Rooms
 from fitness.settings import StageLimits
 from fitness.stages import Stages, Traced
+from fitness.uses import bounds, largest_tile
 from fitness.verdicts import Fault
 
 
@@ -153,20 +155,22 @@ class ModelledEvaluator:
             if isinstance(checked, Fault):
                 return checked
             total += checked.total
-        measurements = []
+        measurements, estimates = [], []
         for described, captured in built.timed:
-            measured = await self._model(built, described, captured, stages)
-            if isinstance(measured, Fault):
-                return measured
-            measurements.append(measured)
-        used = {binary.name: self._resources(binary) for binary in built.binaries.values()}
-        return Passed(checks=total, measurements=tuple(measurements), resources=tuple(used.values()))
+            modelled = await self._model(built, described, captured, stages)
+            if isinstance(modelled, Fault):
+                return modelled
+            estimates.append(modelled[0])
+            measurements.append(modelled[1])
+        return Passed(
+            checks=total, measurements=tuple(measurements), resources=self._used(built, bounds(estimates))
+        )
 
     async def _model(
         self, built: Built, described: Description, captured: Captured, stages: Stages
-    ) -> Measurement | Fault:
-        """Return the latency of the best autotune alternative on one workload."""
-        modelled: list[tuple[float, int]] = []
+    ) -> tuple[Estimate, Measurement] | Fault:
+        """Return the latency of the best autotune alternative on one workload, with its parts."""
+        modelled: list[tuple[Estimate, int]] = []
         for plan in captured.alternatives:
             traced = await stages.trace(built.kernel, built.task, described, plan, plan.choice)
             if isinstance(traced, Fault):
@@ -174,10 +178,11 @@ class ModelledEvaluator:
             fault = fault_of_trace(built.workload(captured.workload), traced.launches, traced.fills)
             if fault:
                 return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault)
-            latency = latency_ms(self._works(built, plan, traced), self._device, traced.fills)
-            modelled.append((latency, sum(launch.sampled for launch in traced.launches)))
-        latency, samples = min(modelled)
-        return Measurement(
+            estimate = explain(self._works(built, plan, traced), self._device, traced.fills)
+            modelled.append((estimate, sum(launch.sampled for launch in traced.launches)))
+        estimate, samples = min(modelled, key=lambda each: (each[0].latency_ms, each[1]))
+        latency = estimate.latency_ms
+        return estimate, Measurement(
             workload=captured.workload, latency_ms=latency, low_ms=latency, high_ms=latency,
             samples=samples, source=self.source, device=self.device,
         )  # fmt: skip
@@ -190,6 +195,24 @@ class ModelledEvaluator:
             resources = self._resources(built.binaries[kernel.digest])
             works.append(Work(trace, resources, int(kernel.options.get("num_stages") or 1)))
         return works
+
+    def _used(self, built: Built, limited: Mapping[str, Bound]) -> tuple[Resources, ...]:
+        """Return what each compiled kernel takes, holds and is limited by, one a name."""
+        kernels = {
+            kernel.digest: kernel
+            for _, captured in built.timed
+            for plan in captured.alternatives
+            for kernel in plan.kernels
+        }
+        used = {}
+        for binary in built.binaries.values():
+            kernel = kernels.get(binary.kernel)
+            used[binary.name] = msgspec.structs.replace(
+                self._resources(binary),
+                bound=limited.get(kernel.name) if kernel else None,
+                tile=largest_tile(kernel.ttir) if kernel else 0,
+            )
+        return tuple(used.values())
 
     def _resources(self, binary: Binary) -> Resources:
         """Return what a binary takes of the device."""

@@ -34,6 +34,7 @@ def test_seeds_pass_on_every_target(lab: Lab, name: str, arch: str) -> None:
     ), evaluation.feedback  # fmt: skip
     assert evaluation.checks_passed == evaluation.checks_total == 8
     assert all(0 < each.occupancy <= 1 for each in evaluation.resources)
+    assert all(each.bound is not None and 16 <= each.tile <= 65_536 for each in evaluation.resources)
     assert evaluation.cost.cpu_seconds > 0
 
 
