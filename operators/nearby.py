@@ -17,7 +17,7 @@ STARTING = 8  # settings known around the best one before the sampler is asked
 REACH = 2  # neighbours to either side of the best value that the sampler may choose
 MOVED = 2.0  # tunables that a step moves, on average
 FAR = 0.25  # how often a step goes on to the next neighbour
-ASKED = 8  # settings asked of the sampler until one is new
+ASKED = 4  # settings asked of the sampler until one is new
 STEPPED = 32  # settings that are steps away
 DRAWN = 64  # settings drawn evenly after all that
 
@@ -100,6 +100,7 @@ def _sampled(
     choices: Choices, window: Mapping[str, tuple[int, int]], trials: Sequence[Trial], seed: int
 ) -> Iterator[dict[str, int]]:
     """Yield what Optuna asks for within the window, knowing the trials, all of which lie in it."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study that is created
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     distributions = {key: IntDistribution(low, high) for key, (low, high) in window.items()}

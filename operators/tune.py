@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-import optuna
-
 from evo.candidate import Kernel, Proposal
 from evo.evaluation import Status
 from evo.objective import Individual
@@ -38,16 +36,12 @@ class Tune:
     def __init__(self, backend: Backend) -> None:
         """Take the backend that the kernels are compiled with, which decides what options there are."""
         self._trials = Trials(backend)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study that is created
 
     def observe(self, individual: Individual) -> None:
         """Take note of a settled individual; called in settling order, and by a resumed search again."""
-        kernel, evaluation = individual.candidate.kernel, individual.evaluation
-        if kernel is None:
-            return
-        reached, speedup = individual.fitness.values
-        worth = speedup if evaluation.passed else BROKEN + reached
-        self._trials.note(kernel, None if evaluation.status is Status.DUPLICATE else worth)
+        kernel = individual.candidate.kernel
+        if kernel is not None:
+            self._trials.note(kernel, worth(individual))
 
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
         """Return whether the parent has a kernel with something to set."""
@@ -79,6 +73,14 @@ class Tune:
     def _tuned(self, parents: Sequence[Individual]) -> Tuned | None:
         kernel = parents[0].candidate.kernel if len(parents) == self.arity else None
         return None if kernel is None else self._trials.read(kernel)
+
+
+def worth(individual: Individual) -> float | None:
+    """Return what a setting is worth: its log2 speed-up if it passed; None where nothing new was learnt."""
+    if individual.evaluation.status is Status.DUPLICATE:
+        return None
+    reached, speedup = individual.fitness.values
+    return float(speedup if individual.evaluation.passed else BROKEN + reached)
 
 
 def _said(found: Sequence[Tunable], values: Mapping[str, int]) -> str:
