@@ -22,7 +22,7 @@ BINDS = {
 
 
 class Cell(NamedTuple):
-    """How an individual uses the hardware, over all its compiled GPU kernels: 4 x 3 x 11 cells where all is known.
+    """How an individual uses the hardware, over all its compiled GPU kernels; 4 x 3 x 11 cells are known.
 
     Attributes:
         occupancy: quarter that the lowest occupancy lies in, 0 to 3; 3 includes an occupancy of 1.

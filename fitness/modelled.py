@@ -9,6 +9,8 @@ import msgspec
 
 from evo.candidate import Kernel
 from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.protocols import KnownPlan
+from evo.syntax import syntax_digest
 from evo.task import Role, Task
 from fitness.audit import fault_of_trace
 from fitness.built import Built, checks_of, runnable
@@ -19,7 +21,7 @@ from fitness.devices import Device
 from fitness.messages import Binary, Description
 from fitness.once import Once
 from fitness.plan import Captured, Plan, plan_digest
-from fitness.policy import breach, syntax_digest
+from fitness.policy import breach
 from fitness.rooms import Rooms
 from fitness.settings import StageLimits
 from fitness.stages import Stages, Traced
@@ -43,12 +45,19 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 Verdict = Passed | Fault
 
 
+class Spared(msgspec.Struct, frozen=True):
+    """What was known of a kernel's plan, so that nothing was judged."""
+
+    evaluation: Evaluation
+
+
 class ModelledEvaluator:
     """The cascade of evaluation, cheapest stage first; a pure function of kernel and task for one secret.
 
     Kernels that were judged before, or that are being judged, are not judged again, nor are those that
-    differ from one that passed in comments and layout alone. (Equal binaries would not do: what is
-    interpreted is the source, so one kernel's verdict would depend on which other came first.)
+    differ from one that passed in comments, layout and local names alone. (Equal binaries would not do: what
+    is interpreted is the source, so one kernel's verdict would depend on which other came first. Where the
+    search knows a plan already, it says so itself: whatever else has that plan, it takes for a repeat.)
     """
 
     def __init__(self, rooms: Rooms, device: Device, limits: StageLimits, secret: bytes) -> None:
@@ -57,7 +66,7 @@ class ModelledEvaluator:
         self._limits = limits
         self._secret = secret
         self._described: Once[tuple[Description, ...]] = Once()
-        self._evaluations: Once[Evaluation] = Once(lambda each: each.status is not Status.TIMEOUT)
+        self._evaluations: Once[Evaluation | Spared] = Once(_is_final)
         self._verdicts: Once[Verdict] = Once(lambda each: isinstance(each, Passed))
 
     @property
@@ -77,19 +86,37 @@ class ModelledEvaluator:
             SandboxError: a room cannot do its work.
             TaskError: the task's reference fails.
         """
-        return await self._evaluations.get((task.digest, kernel.digest), lambda: self._evaluate(kernel, task))
+        while isinstance(judged := await self._judged(kernel, task, _nothing_known), Spared):
+            pass  # Somebody else had asked to be spared; that is not kept, so next time it is judged.
+        return judged
+
+    async def evaluate_unless(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation:
+        """Return the verdict on a kernel, or what is known of its plan with the cost of finding it.
+
+        Raises:
+            SandboxError, TaskError: as `evaluate`.
+        """
+        judged = await self._judged(kernel, task, known)
+        return judged.evaluation if isinstance(judged, Spared) else judged
 
     def cancel(self) -> None:
         """Give up what is under way."""
         for each in (self._described, self._evaluations, self._verdicts):
             each.cancel()
 
-    async def _evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Go through the cascade until a stage ends it."""
+    async def _judged(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation | Spared:
+        """Judge a kernel, unless that was done before or is under way."""
+        key = (task.digest, kernel.digest)
+        return await self._evaluations.get(key, lambda: self._evaluate(kernel, task, known))
+
+    async def _evaluate(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation | Spared:
+        """Go through the cascade until a stage ends it, or until something is known of the plan."""
         start = time.monotonic()
         stages = Stages(self._rooms, self._device.arch, self._limits)
-        digest, verdict = await self._cascade(kernel, task, stages)
+        digest, verdict = await self._cascade(kernel, task, stages, known)
         cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
+        if isinstance(verdict, Spared):
+            return Spared(msgspec.structs.replace(verdict.evaluation, cost=cost))
         if isinstance(verdict, Fault):
             return Evaluation(
                 status=verdict.status, stage=verdict.stage, source=self.source, device=self.device,
@@ -102,8 +129,10 @@ class ModelledEvaluator:
             resources=verdict.resources, plan_digest=digest, cost=cost,
         )  # fmt: skip
 
-    async def _cascade(self, kernel: Kernel, task: Task, stages: Stages) -> tuple[str | None, Verdict]:
-        """Return the digest of the plan, once there is one, and the verdict."""
+    async def _cascade(
+        self, kernel: Kernel, task: Task, stages: Stages, known: KnownPlan
+    ) -> tuple[str | None, Verdict | Spared]:
+        """Return the digest of the plan, once there is one, and the verdict or what is known of the plan."""
         broken = breach(kernel.source, task.entry_point)
         if broken:
             # A kernel is there, so the reply that held it was not malformed: the module does not compile.
@@ -131,10 +160,11 @@ class ModelledEvaluator:
             kernel=kernel, task=task, described=described, captured=able, binaries=binaries,
             plan_digest=digest,
         )  # fmt: skip
-        return digest, await self._verdict(built, stages)
+        before = known(digest)
+        return digest, await self._verdict(built, stages) if before is None else Spared(before)
 
     async def _verdict(self, built: Built, stages: Stages) -> Verdict:
-        """Judge a kernel, unless one that passed differs from it in comments and layout alone."""
+        """Judge a kernel, unless one that passed differs from it in what changes nothing alone."""
         own = False
 
         async def judge() -> Verdict:
@@ -223,3 +253,12 @@ class ModelledEvaluator:
                 self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
             ),
         )  # fmt: skip
+
+
+def _nothing_known(plan_digest: str) -> None:
+    """Know no plan."""
+
+
+def _is_final(judged: Evaluation | Spared) -> bool:
+    """Return whether asking again would bring the same: not after a TIMEOUT, and not what was spared."""
+    return isinstance(judged, Evaluation) and judged.status is not Status.TIMEOUT

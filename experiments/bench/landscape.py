@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo.budget import Budget
-from evo.candidate import Kernel
+from evo.candidate import Candidate
 from evo.engine import Engine
 from evo.evaluation import Evaluation
 from evo.making import make, malformed
@@ -113,18 +113,16 @@ async def reached(
     shares: list[float] = []
     while (proposal := engine.ask()) is not None:
         candidate = await make(proposal, engine)
-        if candidate.kernel is None:
-            evaluation = malformed(candidate, engine.source, engine.device)
-        else:
-            evaluation = await _verdict(engine, landscape, candidate.kernel)
-        engine.tell(candidate, evaluation)
+        engine.tell(candidate, await _verdict(engine, landscape, candidate))
         if len(engine.individuals) >= checkpoints[len(shares)] and engine.elite is not None:
             shares.append(float(engine.elite.fitness.values[1]) / landscape.optimum)
     return shares
 
 
-async def _verdict(engine: Engine, landscape: Landscape, kernel: Kernel) -> Evaluation:
-    return engine.known(kernel) or await landscape.evaluate(kernel, engine.task)
+async def _verdict(engine: Engine, landscape: Landscape, candidate: Candidate) -> Evaluation:
+    if candidate.kernel is None:
+        return malformed(candidate, engine.source, engine.device)
+    return engine.known(candidate) or await landscape.evaluate(candidate.kernel, engine.task)
 
 
 def searched(name: str, checkpoints: Sequence[int], seed: int) -> dict[str, list[float]]:
