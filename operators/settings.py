@@ -30,7 +30,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         launch_options: warps, stages and what else a launch may ask of its target.
         one_pass: reductions over several passes made one-pass.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
-        tune: all tiles and launch options set at once, by what other settings did; left out by default.
+        tune: tiles and launch options set together, near the best setting known; left out by default.
 
     Raises:
         SettingsError: a weight that is negative or not finite, or none that is positive.
