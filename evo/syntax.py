@@ -12,7 +12,8 @@ else the module's top level binds. Local names do not, unless something in the m
   where Triton's front end hands on what both branches bind in the order of the alphabet.
 
 What Python does not parse, what holds no statement and what is nested too deep to be looked at is identified
-by its source.
+by its source. So is what a reader of lines may take otherwise than Python does, for Triton reads functions
+back from a file: an encoding that a comment declares, a line that a backslash continues.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
+import re
 from collections.abc import Iterator
 
 DEEPEST = 200
@@ -36,8 +38,13 @@ SCOPES = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+READ_OTHERWISE = re.compile(r"\A[^\r\n]*(?:\r\n?|\n)?[^\r\n]*#[^\r\n]*coding|\\[\r\n]")
+
+
 def syntax_digest(source: str) -> str:
     """Return a SHA-256, in hex, that kernels share if they differ in what changes nothing alone."""
+    if READ_OTHERWISE.search(source):
+        return _hashed("source", source)
     try:
         tree = ast.parse(source)
         if not tree.body or _is_deep(tree):

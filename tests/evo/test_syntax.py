@@ -153,6 +153,20 @@ def test_what_cannot_be_looked_at_is_told_by_its_source(source: str):
     assert not same(source, source + "# a note\n")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "# -*- coding: latin-1 -*-\n",
+        "#!python\n# vim: set fileencoding=latin-1 :\n",
+        "x = 1 + \\\n    1\n",
+        "# coding\r",
+    ],
+)
+def test_what_a_reader_of_lines_may_take_otherwise_is_told_by_its_source(head: str):
+    assert not same(head + KERNEL, head + "# a note\n" + KERNEL)
+    assert same("x = 1\ny = 2\n# coding: latin-1\n" + KERNEL, "x = 1\ny = 2\n" + KERNEL)
+
+
 @settings(max_examples=50)
 @given(st.text(max_size=80))
 def test_any_text_has_an_identity(text: str):
