@@ -45,11 +45,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         proposal: what was asked for.
         kernel: what was made, or None if the reply held no kernel.
         summary: one line that says what the operator did, or why there is no kernel.
+        syntax: identity of the kernel's normalised syntax (`evo/syntax.py`), where it was looked at.
+        redraws: kernels that were made before this one and thrown away, for each repeated a settled one.
     """
 
     proposal: Proposal
     kernel: Kernel | None
     summary: str = ""
+    syntax: str | None = None
+    redraws: int = 0
 
     @property
     def number(self) -> int:

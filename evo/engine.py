@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from evo.admission import admit
 from evo.budget import Budget
-from evo.candidate import Candidate, Kernel, Proposal
+from evo.candidate import Candidate, Proposal
 from evo.courses import COURSES
 from evo.errors import SeedError
-from evo.evaluation import Evaluation, Source
+from evo.evaluation import Evaluation, Source, Status
 from evo.events import Event, Stopped, Told
 from evo.ledger import Ledger
 from evo.objective import Individual
@@ -105,13 +105,33 @@ class Engine:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
         return self._ledger.baseline
 
-    def known(self, kernel: Kernel) -> Evaluation | None:
-        """Return what was told of the same kernel before, if anything, so that it need not run again."""
-        return self._verdicts.get(kernel.digest)
+    def known(self, candidate: Candidate) -> Evaluation | None:
+        """Return what was told of the same kernel before, so that it need not run again; None if nothing was.
 
-    def repeats(self, kernel: Kernel) -> bool:
-        """Return whether a settled candidate has the same kernel; one behind the barrier is none."""
-        return kernel in self._ledger.repeats
+        Of a kernel that differs from a settled one in comments, layout or local names alone, what was told of
+        that one. Such a candidate is settled as its repeat, whatever the verdict.
+        """
+        if candidate.kernel is None:
+            return None
+        told = self._verdicts.get(candidate.kernel.digest)
+        return told or self._told(self._ledger.repeats.first_like(candidate))
+
+    def known_plan(self, plan_digest: str) -> Evaluation | None:
+        """Return what was told of the first settled candidate with this plan, if it can be shared.
+
+        A candidate with that plan is settled as a repeat of it, whatever the verdict. Only settled ones
+        count, so that in generational mode the answer stays the same all through a generation.
+        A TIMEOUT is not shared, for it may be the machine's fault.
+        """
+        told = self._told(self._ledger.repeats.first_doing(plan_digest))
+        return None if told is None or told.status is Status.TIMEOUT else told
+
+    def repeats(self, candidate: Candidate) -> bool:
+        """Return whether a settled candidate has the same kernel, comments, layout and local names aside.
+
+        One behind the barrier is none.
+        """
+        return self._ledger.repeats.first_like(candidate) is not None
 
     def ask(self) -> Proposal | None:
         """Return the next proposal; None if the search has stopped or waits for tells, at its barrier say."""
@@ -164,6 +184,11 @@ class Engine:
         self._course.budget = budget
         self._exhausted = None
         return self._advance()
+
+    def _told(self, number: int | None) -> Evaluation | None:
+        """Return what was told of a settled candidate, before it was found to be a repeat or not."""
+        kernel = None if number is None else self._ledger.individuals[number].candidate.kernel
+        return None if kernel is None else self._verdicts.get(kernel.digest)
 
     def _advance(self) -> list[Event]:
         """Settle what can be settled, then see whether the search may go on."""

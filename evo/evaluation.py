@@ -41,6 +41,15 @@ class Source(StrEnum):
     MODELLED = "modelled"
 
 
+class Bound(StrEnum):
+    """What limits a launch: bytes, arithmetic, waiting for loads, or launching itself."""
+
+    MEMORY = "memory"
+    COMPUTE = "compute"
+    LATENCY = "latency"
+    OVERHEAD = "overhead"
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Latency of one kernel on one workload.
 
@@ -83,6 +92,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
         shared_bytes: shared memory (LDS) a program.
         warps: warps (wavefronts) a program.
         occupancy: resident warps over the most the target can hold, 0 to 1.
+        bound: what limits it for most of its time on the timed workloads; None where that is not known.
+        tile: elements of the largest block of values that a program holds; 0 where that is not known.
     """
 
     kernel: str
@@ -91,6 +102,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     shared_bytes: int
     warps: int
     occupancy: float
+    bound: Bound | None = None
+    tile: int = 0
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):

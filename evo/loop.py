@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evo.budget import Standing, time_used
-from evo.candidate import Candidate
+from evo.candidate import Candidate, Kernel
 from evo.engine import Engine
 from evo.errors import KernevoError
 from evo.evaluation import Cost, Evaluation
@@ -18,7 +18,7 @@ from evo.fold import IDENTITY, TASK, pending
 from evo.identity import RunIdentity
 from evo.journal import Journal
 from evo.making import make, malformed, writable
-from evo.protocols import Evaluator, Tracker
+from evo.protocols import Evaluator, SparingEvaluator, Tracker
 from evo.records import Asked, Ended, Evaluated, Pending
 from evo.settings import Mode
 
@@ -166,6 +166,8 @@ class Search:
             summary=candidate.summary,
             kernel=None if kernel is None else kernel.digest,
             evaluation=evaluation,
+            syntax=candidate.syntax,
+            redraws=candidate.redraws,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
         return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)
@@ -175,11 +177,17 @@ class Search:
         if candidate.kernel is None:
             return malformed(candidate, self._engine.source, self._engine.device)
         async with self._evaluating:
-            known = self._engine.known(candidate.kernel)
+            known = self._engine.known(candidate)
             if known is not None:
                 return msgspec.structs.replace(known, cost=Cost())
-            evaluation = await self._evaluator.evaluate(candidate.kernel, self._engine.task)
+            evaluation = await self._judge(candidate.kernel)
         return msgspec.structs.replace(evaluation, feedback=writable(evaluation.feedback))
+
+    async def _judge(self, kernel: Kernel) -> Evaluation:
+        """Return the evaluator's verdict; where it can, it stops at a plan of which the verdict is known."""
+        if isinstance(self._evaluator, SparingEvaluator):
+            return await self._evaluator.evaluate_unless(kernel, self._engine.task, self._engine.known_plan)
+        return await self._evaluator.evaluate(kernel, self._engine.task)
 
     def _publish(self, events: Sequence[Event]) -> None:
         """Hand events to the trackers; that the search stopped goes to the journal first."""

@@ -11,22 +11,27 @@ from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.proposing import SEED_OPERATOR
 from evo.protocols import Draft
+from evo.syntax import syntax_digest
 
 
 async def make(proposal: Proposal, engine: Engine) -> Candidate:
     """Return the candidate that the proposal's operator makes; the task's seed kernel for proposal 0.
 
-    A kernel that repeats a settled one is made again with a key of its own, as often as the settings say;
-    the last one counts, whatever it is. In generational mode the result depends on the last barrier only.
+    A kernel that repeats a settled one, comments, layout and local names aside, is made again with a key of
+    its own, as often as the settings say; the last one counts, whatever it is. In generational mode the
+    result depends on the last barrier only.
     """
     if proposal.operator == SEED_OPERATOR:
-        return Candidate(proposal=proposal, kernel=engine.task.seed, summary="the task's seed kernel")
-    kernel, summary = await _draw(proposal, engine)
+        seed = engine.task.seed
+        summary, syntax = "the task's seed kernel", syntax_digest(seed.source)
+        return Candidate(proposal=proposal, kernel=seed, summary=summary, syntax=syntax)
+    candidate = await _draw(proposal, engine)
     for attempt in range(1, engine.settings.redraws + 1):
-        if kernel is None or not engine.repeats(kernel):
+        if not engine.repeats(candidate):
             break
-        kernel, summary = await _draw(redrawn(proposal, attempt), engine)
-    return Candidate(proposal=proposal, kernel=kernel, summary=summary)
+        drawn = await _draw(redrawn(proposal, attempt), engine)
+        candidate = msgspec.structs.replace(drawn, proposal=proposal, redraws=attempt)
+    return candidate
 
 
 def redrawn(proposal: Proposal, attempt: int) -> Proposal:
@@ -35,15 +40,17 @@ def redrawn(proposal: Proposal, attempt: int) -> Proposal:
     return msgspec.structs.replace(proposal, key=int.from_bytes(key))
 
 
-async def _draw(proposal: Proposal, engine: Engine) -> tuple[Kernel | None, str]:
-    """Return the kernel that the operator makes, if any, and the line that says what it did or why not."""
+async def _draw(proposal: Proposal, engine: Engine) -> Candidate:
+    """Return the candidate that the operator makes of a proposal, without a kernel if it cannot."""
     parents = [engine.individuals[number] for number in proposal.parents]
     answer = await engine.operators[proposal.operator].propose(proposal, parents, engine.task)
     if not isinstance(answer, Draft):
-        return None, _one_line(answer.reason)
+        return Candidate(proposal=proposal, kernel=None, summary=_one_line(answer.reason))
     if not _is_text(answer.kernel):
-        return None, "the source is not Unicode text"
-    return answer.kernel, _one_line(answer.summary)
+        return Candidate(proposal=proposal, kernel=None, summary="the source is not Unicode text")
+    kernel, summary = answer.kernel, _one_line(answer.summary)
+    syntax = syntax_digest(kernel.source)
+    return Candidate(proposal=proposal, kernel=kernel, summary=summary, syntax=syntax)
 
 
 def malformed(candidate: Candidate, source: Source, device: str) -> Evaluation:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -78,6 +78,21 @@ class Evaluator(Protocol):
 
     async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
         """Return the verdict; raise `RunFailure` for infrastructure faults only."""
+
+
+KnownPlan = Callable[[str], Evaluation | None]
+"""What is known of kernels with a plan digest, if anything is."""
+
+
+@runtime_checkable
+class SparingEvaluator(Evaluator, Protocol):
+    """An evaluator that knows what a kernel does before it knows whether that is right and how fast it is."""
+
+    async def evaluate_unless(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation:
+        """Return the verdict as `evaluate`, or what is known of the kernel's plan, at the cost of finding it.
+
+        Pure in kernel, task and what is known of the plan.
+        """
 
 
 class Tracker(Protocol):

@@ -38,6 +38,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
         summary: the candidate's one line.
         kernel: digest of its source, which is among the journal's blobs; None if it is malformed.
         evaluation: as the evaluator said it; repeats are found by the fold.
+        syntax, redraws: the candidate's; journals of before hold neither.
     """
 
     number: int
@@ -45,6 +46,8 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     summary: str
     kernel: str | None
     evaluation: Evaluation
+    syntax: str | None = None
+    redraws: int = 0
 
     @property
     def final(self) -> bool:

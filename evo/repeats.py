@@ -1,29 +1,34 @@
-"""Repeats: which candidate was the first with a kernel, and with a plan."""
+"""Repeats: which candidate was the first with a kernel, with a syntax, and with a plan."""
 
 from __future__ import annotations
 
-from evo.candidate import Candidate, Kernel
+from collections.abc import Iterator
+
+from evo.candidate import Candidate
 from evo.evaluation import Evaluation
 
 
 class Repeats:
-    """Remembers the first candidate with each kernel digest and each plan digest, in settling order."""
+    """Remembers the first candidate with each kernel, normalised syntax and plan, in settling order."""
 
     def __init__(self) -> None:
         self._firsts: dict[str, int] = {}
 
-    def __contains__(self, kernel: Kernel) -> bool:
-        """Whether a candidate with the same kernel was settled."""
-        return f"kernel {kernel.digest}" in self._firsts
+    def first_like(self, candidate: Candidate) -> int | None:
+        """Return the first settled candidate with the same kernel or the same syntax, if there is one."""
+        known = [self._firsts[told] for told in _told(candidate) if told in self._firsts]
+        return min(known, default=None)
+
+    def first_doing(self, plan_digest: str) -> int | None:
+        """Return the first settled candidate with this plan, if there is one."""
+        return self._firsts.get(f"plan {plan_digest}")
 
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation, as a duplicate of the first candidate with the same kernel or plan if any.
 
         Must be called in settling order. A repeat of a repeat refers to the first of all.
         """
-        digests = []
-        if candidate.kernel is not None:
-            digests.append(f"kernel {candidate.kernel.digest}")
+        digests = list(_told(candidate))
         if evaluation.plan_digest is not None:
             digests.append(f"plan {evaluation.plan_digest}")
         known = [self._firsts[digest] for digest in digests if digest in self._firsts]
@@ -31,3 +36,11 @@ class Repeats:
         for digest in digests:
             self._firsts.setdefault(digest, first)
         return evaluation if first == candidate.number else evaluation.as_duplicate_of(first)
+
+
+def _told(candidate: Candidate) -> Iterator[str]:
+    """Yield what a candidate is told by before anything is known of its plan."""
+    if candidate.kernel is not None:
+        yield f"kernel {candidate.kernel.digest}"
+    if candidate.syntax is not None:
+        yield f"syntax {candidate.syntax}"

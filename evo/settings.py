@@ -45,7 +45,8 @@ class PopulationKind(StrEnum):
 
     Attributes:
         BEST: the best, as many as `population` says.
-        ARCHIVE: the best of each way to use the hardware, however many there are.
+        ARCHIVE: the best of each way to use the hardware (occupancy, what limits it, tile volume), however
+            many there are.
     """
 
     BEST = "best"
@@ -85,7 +86,8 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         restart_after: generations without a better best after which an island begins again with the best of
             each island; None lets it be.
         repairs: broken candidates that may wait on each island for an operator that applies to them only.
-        redraws: times that a proposal is made again if its kernel repeats one settled before.
+        redraws: times that a proposal is made again if its kernel repeats one settled before, comments,
+            layout and local names aside.
         seed: 64 bits from which all randomness of the search comes.
 
     Raises:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import time
+from collections.abc import Mapping
 
 import msgspec
 
 from evo.candidate import Kernel
-from evo.evaluation import Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.protocols import KnownPlan
 from evo.task import Role, Task
 from fitness.built import Built, runnable
 from fitness.costmodel.occupancy import occupancy
@@ -20,6 +22,7 @@ from fitness.policy import breach
 from fitness.rooms import Rooms
 from fitness.settings import StageLimits
 from fitness.stages import Stages
+from fitness.uses import largest_tile
 from fitness.verdicts import Fault
 
 
@@ -43,11 +46,18 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 Verdict = Passed | Fault
 
 
+class Spared(msgspec.Struct, frozen=True):
+    """What was known of a kernel's plan, so that nothing was judged."""
+
+    evaluation: Evaluation
+
+
 class Cascade(abc.ABC):
     """Takes kernels through the cascade; a subclass judges what was built.
 
     Kernels that were judged before, or that are being judged, are not judged again, nor are those whose
-    `identity` is that of one that passed.
+    `identity` is that of one that passed. Where the search knows a plan already, it says so itself: whatever
+    else has that plan, it takes for a repeat.
 
     Attributes:
         compiled_roles: the workloads whose kernels must be compiled.
@@ -61,7 +71,7 @@ class Cascade(abc.ABC):
         self._limits = limits
         self._secret = secret
         self._described: Once[tuple[Description, ...]] = Once()
-        self._evaluations: Once[Evaluation] = Once(lambda each: each.status is not Status.TIMEOUT)
+        self._evaluations: Once[Evaluation | Spared] = Once(_is_final)
         self._verdicts: Once[Verdict] = Once(lambda each: isinstance(each, Passed))
 
     @property
@@ -89,7 +99,18 @@ class Cascade(abc.ABC):
             SandboxError: a room cannot do its work.
             TaskError: the task's reference fails.
         """
-        return await self._evaluations.get((task.digest, kernel.digest), lambda: self._evaluate(kernel, task))
+        while isinstance(judged := await self._judged(kernel, task, _nothing_known), Spared):
+            pass  # Somebody else had asked to be spared; that is not kept, so next time it is judged.
+        return judged
+
+    async def evaluate_unless(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation:
+        """Return the verdict on a kernel, or what is known of its plan with the cost of finding it.
+
+        Raises:
+            SandboxError, TaskError: as `evaluate`.
+        """
+        judged = await self._judged(kernel, task, known)
+        return judged.evaluation if isinstance(judged, Spared) else judged
 
     def cancel(self) -> None:
         """Give up what is under way."""
@@ -140,24 +161,44 @@ class Cascade(abc.ABC):
             ),
         )  # fmt: skip
 
-    def resources_timed(self, built: Built) -> tuple[Resources, ...]:
-        """Return what the kernels of the timed workloads take, one a name."""
+    def resources_timed(self, built: Built, bounds: Mapping[str, Bound]) -> tuple[Resources, ...]:
+        """Return what the kernels of the timed workloads take, hold and are limited by, one a name.
+
+        Args:
+            built: the kernel.
+            bounds: what limits each `@triton.jit` function, by name, as far as that is known.
+        """
         timed = {
-            plan.kernels[launch.kernel].digest
+            kernel.digest: kernel
             for _, captured in built.timed
             for plan in captured.alternatives
-            for launch in plan.launches
+            for kernel in (plan.kernels[launch.kernel] for launch in plan.launches)
         }
-        used = {each.name: self.resources(each) for each in built.binaries.values() if each.kernel in timed}
+        used = {
+            each.name: msgspec.structs.replace(
+                self.resources(each), bound=bounds.get(each.name), tile=largest_tile(timed[each.kernel].ttir)
+            )
+            for each in built.binaries.values()
+            if each.kernel in timed
+        }
         return tuple(used.values())
 
-    async def _evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Go through the cascade until a stage ends it."""
+    async def _judged(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation | Spared:
+        """Judge a kernel, unless that was done before or is under way."""
+        key = (task.digest, kernel.digest)
+        return await self._evaluations.get(key, lambda: self._evaluate(kernel, task, known))
+
+    async def _evaluate(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation | Spared:
+        """Go through the cascade until a stage ends it, or until something is known of the plan."""
         start = time.monotonic()
         stages = Stages(self._rooms, self._device.arch, self._limits)
         built = await self.build(kernel, task, stages)
-        verdict = built if isinstance(built, Fault) else await self._verdict(built, stages)
         digest = None if isinstance(built, Fault) else built.plan_digest
+        before = None if digest is None else known(digest)
+        if before is not None:
+            cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
+            return Spared(msgspec.structs.replace(before, cost=cost))
+        verdict = built if isinstance(built, Fault) else await self._verdict(built, stages)
         cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
         if isinstance(verdict, Fault):
             return Evaluation(
@@ -184,3 +225,12 @@ class Cascade(abc.ABC):
         verdict = await self._verdicts.get((built.task.digest, *self.identity(built)), judge)
         # A fault names lines, which are those of the kernel that was judged.
         return verdict if own or isinstance(verdict, Passed) else await self.judge(built, stages)
+
+
+def _nothing_known(plan_digest: str) -> None:
+    """Know no plan."""
+
+
+def _is_final(judged: Evaluation | Spared) -> bool:
+    """Return whether a verdict holds whenever it is asked for."""
+    return not isinstance(judged, Spared) and judged.status is not Status.TIMEOUT

@@ -142,7 +142,7 @@ class MeasuredEvaluator(Cascade):
         if not told.repeats:
             notes.append("results differ from call to call, within the tolerance")
         return Passed(
-            checks=told.checks, measurements=tuple(measurements), resources=self.resources_timed(built),
+            checks=told.checks, measurements=tuple(measurements), resources=self.resources_timed(built, {}),
             note="; ".join(notes), gpu_seconds=held,
         )  # fmt: skip
 

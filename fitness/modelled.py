@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from evo.evaluation import Measurement, Source, Stage, Status
+from evo.syntax import syntax_digest
 from fitness.audit import fault_of_trace
 from fitness.built import Built, checks_of
 from fitness.cascade import Cascade, Passed, Verdict
 from fitness.cases import draw_cases
-from fitness.costmodel.roofline import Work, latency_ms
+from fitness.costmodel.roofline import Estimate, Work, explain
 from fitness.devices import Device
 from fitness.messages import Description
 from fitness.plan import Captured, Plan
-from fitness.policy import syntax_digest
 from fitness.stages import Stages, Traced
+from fitness.uses import bounds
 from fitness.verdicts import Fault
 
 
@@ -35,7 +36,7 @@ class ModelledEvaluator(Cascade):
         return device_label(self._device)
 
     def identity(self, built: Built) -> tuple[str, ...]:
-        """Return the plan and the source without comments and layout.
+        """Return the plan and the source without comments, layout and local names.
 
         Equal binaries would not do: what is interpreted is the source, so one kernel's verdict would depend
         on which other came first.
@@ -50,19 +51,21 @@ class ModelledEvaluator(Cascade):
             if isinstance(checked, Fault):
                 return checked
             total += checked.total
-        measurements = []
+        measurements, estimates = [], []
         for described, captured in built.timed:
-            measured = await self._model(built, described, captured, stages)
-            if isinstance(measured, Fault):
-                return measured
-            measurements.append(measured)
-        return Passed(checks=total, measurements=tuple(measurements), resources=self.resources_timed(built))
+            modelled = await self._model(built, described, captured, stages)
+            if isinstance(modelled, Fault):
+                return modelled
+            estimates.append(modelled[0])
+            measurements.append(modelled[1])
+        resources = self.resources_timed(built, bounds(estimates))
+        return Passed(checks=total, measurements=tuple(measurements), resources=resources)
 
     async def _model(
         self, built: Built, described: Description, captured: Captured, stages: Stages
-    ) -> Measurement | Fault:
-        """Return the latency of the best autotune alternative on one workload."""
-        modelled: list[tuple[float, int]] = []
+    ) -> tuple[Estimate, Measurement] | Fault:
+        """Return the latency of the best autotune alternative on one workload, with its parts."""
+        modelled: list[tuple[Estimate, int]] = []
         for plan in captured.alternatives:
             traced = await stages.trace(built.kernel, built.task, described, plan, plan.choice)
             if isinstance(traced, Fault):
@@ -70,10 +73,11 @@ class ModelledEvaluator(Cascade):
             fault = fault_of_trace(built.workload(captured.workload), traced.launches, traced.fills)
             if fault:
                 return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault)
-            latency = latency_ms(self._works(built, plan, traced), self._device, traced.fills)
-            modelled.append((latency, sum(launch.sampled for launch in traced.launches)))
-        latency, samples = min(modelled)
-        return Measurement(
+            estimate = explain(self._works(built, plan, traced), self._device, traced.fills)
+            modelled.append((estimate, sum(launch.sampled for launch in traced.launches)))
+        estimate, samples = min(modelled, key=lambda each: (each[0].latency_ms, each[1]))
+        latency = estimate.latency_ms
+        return estimate, Measurement(
             workload=captured.workload, latency_ms=latency, low_ms=latency, high_ms=latency,
             samples=samples, source=self.source, device=self.device,
         )  # fmt: skip

@@ -7,7 +7,6 @@ the rooms are the first line, and hold what this one misses.
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Iterator
 
 import msgspec
@@ -76,11 +75,6 @@ def breach(source: str, entry_point: str) -> Breach | None:
         return None
     first, _, reason = min(faults)
     return Breach(Status.REJECTED, f"line {first}: {reason}")
-
-
-def syntax_digest(source: str) -> str:
-    """Return the identity of a module that parses, whatever its comments and layout."""
-    return hashlib.sha256(ast.dump(ast.parse(source)).encode(errors="surrogatepass")).hexdigest()
 
 
 def _depth(tree: ast.AST) -> int:

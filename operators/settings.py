@@ -53,7 +53,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         tiles: sizes of the blocks that a program works on.
         unmask: masks left out where lengths are multiples of blocks.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
-        tune: all tiles and launch options set at once, by what other settings did; left out by default.
+        tune: tiles and launch options set together, near the best setting known; left out by default.
 
     Raises:
         SettingsError: a weight that is negative or not finite, or none that is positive.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from evo.candidate import Kernel
+from operators.nearby import Trial
 from operators.remembered import Remembered
 from operators.rewrites.family import Backend
 from operators.rewrites.tunables import Tunable, tunables, with_values
@@ -43,18 +44,6 @@ class Tuned(msgspec.Struct, frozen=True, eq=False):
     def source(self, values: Mapping[str, int]) -> str:
         """Return the source with other values."""
         return with_values(self.module, self.tunables, values)
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """A setting that was tried.
-
-    Attributes:
-        values: of the tunables, by key.
-        worth: higher is better; None where nothing new was learnt, as of a repeat.
-    """
-
-    values: dict[str, int]
-    worth: float | None
 
 
 class Trials:

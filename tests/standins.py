@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from evo.budget import Budget
 from evo.candidate import Kernel, Proposal
 from evo.engine import Engine
-from evo.evaluation import Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.evaluation import Bound, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.events import Event
 from evo.objective import Individual
 from evo.protocols import Draft, Malformed, Operator, Portfolio
@@ -107,6 +107,8 @@ def used(value: int) -> Resources:
         shared_bytes=1024 * (value % 5),
         warps=2 ** (value % 3),
         occupancy=(value % 9) / 8,
+        bound=list(Bound)[value % 4],
+        tile=4 ** (value % 5),
     )
 
 

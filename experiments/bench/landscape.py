@@ -1,142 +1,138 @@
 """Whether each feature of the search pays, on landscapes whose optimum is known.
 
-`python -m experiments.bench.landscape [SEEDS]`. Each search is as by default but for one feature. What counts
-is the share of the optimum's log2 speed-up that the elite has after a fixed number of evaluations; features
-are compared with the plain search on the same landscapes, seed by seed, with bootstrap 95% intervals of the
-mean difference, on each landscape and on all together. Operators are a mutation, a crossover and, so that a
-bandit has something to learn, one that forgets its parent.
+`python -m experiments.bench.landscape [SEEDS [PROCESSES]]`. The plain search is as by default, with crossover
+among its operators. Each variation differs from it in one thing. What counts is the share of the optimum's
+log2 speed-up that the elite has after some numbers of evaluations; variations are compared with the plain
+search on the same landscapes, seed by seed, with bootstrap 95% intervals of the mean difference, on each
+landscape and on all together.
+
+Operators are counterparts of the real ones (`experiments/bench/moves.py`) and one that forgets its parent, so
+that a bandit has something to learn. Tuning is the real one, on the landscape that has settings.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evo.budget import Budget
-from evo.candidate import Kernel, Proposal
+from evo.candidate import Candidate
 from evo.engine import Engine
 from evo.evaluation import Evaluation
-from evo.making import make
-from evo.objective import Individual
-from evo.protocols import Draft, Operator
+from evo.making import make, malformed
+from evo.protocols import Portfolio
 from evo.settings import MOST, Mode, PopulationKind, SearchSettings, Selection
-from evo.task import Task
-from experiments.bench.landscapes import BITS, LANDSCAPES, Landscape, genome_of, kernel_of
+from experiments.bench.landscapes import KINDS, Landscape, of_bits
+from experiments.bench.moves import moves_on
 from experiments.bench.results import write_results
+from experiments.bench.valleys import valleys
 from operators.bandit import Bandit
+from operators.observing import Announcing
+from operators.portfolio import FixedWeights
 
 SEEDS = 30
-EVALUATIONS = 400
-RESAMPLES = 10_000
-NEVER = MOST
+CHECKPOINTS = (401, 1_601)
+"""Evaluations after which the elite is looked at: the seed and whole generations of 16."""
 
-BANDIT = "bandit over operators"
-APART: Mapping[str, Any] = {"islands": 4, "population": 4, "migration_every": NEVER}
-FEATURES: Mapping[str, Mapping[str, Any]] = {
-    "no novelty (redraws = 0)": {"redraws": 0},
-    "truncation": {"selection": Selection.TRUNCATION},
-    "lexicase": {"selection": Selection.LEXICASE},
-    "two elites, (mu, lambda)": {"elites": 2},
-    "4 islands of 4, no migration": APART,
-    "4 islands of 4, migration every 5": {**APART, "migration_every": 5},
-    "4 islands of 16, migration every 5": {"islands": 4, "migration_every": 5},
-    "restart after 5": {"restart_after": 5},
-    "archive": {"population_kind": PopulationKind.ARCHIVE},
-    "archive, parents at random": {"population_kind": PopulationKind.ARCHIVE, "tournament": 1},
-    BANDIT: {},
-    "steady, one at a time": {"mode": Mode.STEADY},
+RESAMPLES = 10_000
+VALLEYS = "valleys"
+EVERYWHERE = "all"
+LANDSCAPES = (VALLEYS, *KINDS)
+TUNE = "tune"
+
+
+class Variation(NamedTuple):
+    """How a search differs from the plain one.
+
+    Attributes:
+        rules: settings of the search.
+        without: operators left out.
+        bandit: whether a bandit chooses among the operators, which are drawn evenly otherwise.
+        only: the landscape that it makes sense on, if not all.
+        longer: whether it goes on past the first checkpoint.
+    """
+
+    rules: Mapping[str, Any] = {}
+    without: frozenset[str] = frozenset({TUNE})
+    bandit: bool = False
+    only: str | None = None
+    longer: bool = True
+
+
+PLAIN = "plain"
+ISLANDS: Mapping[str, Any] = {"islands": 4, "population": 4}
+VARIATIONS: Mapping[str, Variation] = {
+    PLAIN: Variation(),
+    "no crossover": Variation(without=frozenset({TUNE, "crossover"})),
+    "tune": Variation(without=frozenset(), only=VALLEYS),
+    "tune, no crossover": Variation(without=frozenset({"crossover"}), only=VALLEYS, longer=False),
+    "bandit over operators": Variation(bandit=True),
+    "no novelty (redraws = 0)": Variation({"redraws": 0}, longer=False),
+    "truncation": Variation({"selection": Selection.TRUNCATION}, longer=False),
+    "lexicase": Variation({"selection": Selection.LEXICASE}),
+    "two elites, (mu, lambda)": Variation({"elites": 2}, longer=False),
+    "4 islands of 4, no migration": Variation({**ISLANDS, "migration_every": MOST}),
+    "4 islands of 4, migration every 5": Variation({**ISLANDS, "migration_every": 5}),
+    "restart after 5": Variation({"restart_after": 5}, longer=False),
+    "archive": Variation({"population_kind": PopulationKind.ARCHIVE}),
+    "steady, one at a time": Variation({"mode": Mode.STEADY}, longer=False),
 }
 
 
-class Flips:
-    """Flips one bit of the parent, and each other one with a chance of one in 16."""
-
-    name = "flips"
-    arity = 1
-
-    def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
-        """Return True."""
-        return True
-
-    async def propose(self, proposal: Proposal, parents: Sequence[Individual], task: Task) -> Draft:  # noqa: ARG002
-        """Return the flipped genome."""
-        rng = random.Random(proposal.key)
-        [genome] = map(_genome, parents)
-        flips = 1 << rng.randrange(BITS)
-        flips |= sum(1 << place for place in range(BITS) if rng.randrange(BITS) == 0)
-        return Draft(kernel_of(genome ^ flips), f"flipped {flips.bit_count()} bits")
+def landscape_of(name: str, seed: int) -> Landscape:
+    """Return the landscape of a kind that is drawn from a seed."""
+    return valleys(name, seed) if name == VALLEYS else of_bits(name, seed)
 
 
-class Mixes:
-    """Takes each bit from either parent."""
-
-    name = "mixes"
-    arity = 2
-
-    def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
-        """Return True."""
-        return True
-
-    async def propose(self, proposal: Proposal, parents: Sequence[Individual], task: Task) -> Draft:  # noqa: ARG002
-        """Return the mixed genome."""
-        one, other = map(_genome, parents)
-        mask = random.Random(proposal.key).getrandbits(BITS)
-        return Draft(kernel_of((one & mask) | (other & ~mask)), "mixed two")
+def engine_on(landscape: Landscape, seed: int, variation: Variation, evaluations: int) -> Engine:
+    """Return a fresh engine that searches a landscape."""
+    moves = moves_on(landscape.name)
+    operators = {name: each for name, each in moves.items() if name not in variation.without}
+    weights = dict.fromkeys(operators, 1.0)
+    portfolio: Portfolio = Bandit(weights) if variation.bandit else FixedWeights(weights)
+    budget = Budget(evaluations=evaluations)
+    return Engine(
+        landscape.task, SearchSettings(**{"seed": seed, "budget": budget, **variation.rules}), operators,
+        Announcing(portfolio, operators.values()), landscape.source, landscape.device,
+    )  # fmt: skip
 
 
-class Forgets:
-    """Draws a genome afresh."""
-
-    name = "forgets"
-    arity = 1
-
-    def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
-        """Return True."""
-        return True
-
-    async def propose(self, proposal: Proposal, parents: Sequence[Individual], task: Task) -> Draft:  # noqa: ARG002
-        """Return any genome."""
-        return Draft(kernel_of(random.Random(proposal.key).getrandbits(BITS)), "drew afresh")
-
-
-class Evenly:
-    """Chooses evenly and learns nothing."""
-
-    def choose(self, rng: random.Random, names: Sequence[str]) -> str:
-        """Return any of the names."""
-        return rng.choice(names)
-
-    def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
-        """Do nothing."""
-
-
-def _genome(individual: Individual) -> int:
-    return genome_of(individual.candidate.kernel or Kernel(""))
-
-
-async def reached(landscape: Landscape, seed: int, feature: str | None) -> float:
-    """Search the landscape, and return the share of the optimum's log2 speed-up that the elite has."""
-    changes = FEATURES.get(feature or "", {})
-    settings = SearchSettings(**{"seed": seed, "budget": Budget(evaluations=EVALUATIONS), **changes})
-    operators: dict[str, Operator] = {each.name: each for each in (Flips(), Mixes(), Forgets())}
-    portfolio = Bandit({}) if feature == BANDIT else Evenly()
-    engine = Engine(landscape.task, settings, operators, portfolio, landscape.source, landscape.device)
+async def reached(
+    landscape: Landscape, seed: int, variation: Variation, checkpoints: Sequence[int]
+) -> list[float]:
+    """Search, and return the share of the optimum's log2 speed-up that the elite has at each checkpoint."""
+    engine = engine_on(landscape, seed, variation, checkpoints[-1])
+    shares: list[float] = []
     while (proposal := engine.ask()) is not None:
         candidate = await make(proposal, engine)
-        assert candidate.kernel is not None
-        engine.tell(candidate, await _verdict(engine, landscape, candidate.kernel))
-    assert engine.elite is not None
-    return float(engine.elite.fitness.values[1]) / landscape.optimum
+        engine.tell(candidate, await _verdict(engine, landscape, candidate))
+        if len(engine.individuals) >= checkpoints[len(shares)] and engine.elite is not None:
+            shares.append(float(engine.elite.fitness.values[1]) / landscape.optimum)
+    return shares
 
 
-async def _verdict(engine: Engine, landscape: Landscape, kernel: Kernel) -> Evaluation:
-    return engine.known(kernel) or await landscape.evaluate(kernel, engine.task)
+async def _verdict(engine: Engine, landscape: Landscape, candidate: Candidate) -> Evaluation:
+    if candidate.kernel is None:
+        return malformed(candidate, engine.source, engine.device)
+    return engine.known(candidate) or await landscape.evaluate(candidate.kernel, engine.task)
+
+
+def searched(name: str, checkpoints: Sequence[int], seed: int) -> dict[str, list[float]]:
+    """Return what every variation reaches on one landscape, at each checkpoint."""
+    place = landscape_of(name, seed)
+    return {
+        name_of: asyncio.run(reached(place, seed, each, checkpoints if each.longer else checkpoints[:1]))
+        for name_of, each in VARIATIONS.items()
+        if each.only in (None, name)
+    }
 
 
 def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -146,53 +142,78 @@ def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-Shares = dict[str | None, NDArray[np.float64]]
-"""The share reached for each seed, by feature; None stands for the plain search."""
+Shares = Mapping[str, NDArray[np.float64]]
+"""The share reached for each seed, by variation."""
 
 
 def compared(where: str, shares: Shares) -> dict[str, Any]:
-    """Print and return how the features did against the plain search."""
-    plain = shares[None]
-    print(f"{where:16}{'plain':36}{plain.mean():7.3f}", flush=True)
-    figures: dict[str, Any] = {"plain": round(float(plain.mean()), 4)}
-    for feature, reached_shares in shares.items():
-        if feature is None:
+    """Print and return how the variations did against the plain search."""
+    plain = shares[PLAIN]
+    print(f"{where:22}{PLAIN:36}{plain.mean():7.3f}", flush=True)
+    figures: dict[str, Any] = {PLAIN: round(float(plain.mean()), 4)}
+    for variation, told in shares.items():
+        if variation == PLAIN:
             continue
-        difference = float((reached_shares - plain).mean())
-        low, high = interval(reached_shares - plain)
+        difference = float((told - plain).mean())
+        low, high = interval(told - plain)
         word = "pays" if low > 0 else "costs" if high < 0 else ""
         print(
-            f"{where:16}{feature:36}{reached_shares.mean():7.3f}{difference:+8.3f}"
-            f"  [{low:+.3f}, {high:+.3f}] {word}",
+            f"{where:22}{variation:36}{told.mean():7.3f}{difference:+8.3f}  [{low:+.3f}, {high:+.3f}] {word}",
             flush=True,
         )
-        figures[feature] = {
-            "share": round(float(reached_shares.mean()), 4),
+        figures[variation] = {
+            "share": round(float(told.mean()), 4),
             "difference": round(difference, 4),
             "low": round(low, 4),
             "high": round(high, 4),
-            "optimum_found": int((reached_shares > 1 - 1e-9).sum()),
+            "optimum_found": int((told > 1 - 1e-9).sum()),
         }
     return figures
 
 
-async def main(seeds: int) -> None:
+def main(seeds: int, processes: int) -> None:
     """Measure and write the result."""
+    begun = time.monotonic()
     print("share of the optimum's log2 speed-up; difference to the plain search with its 95% interval")
-    figures: dict[str, Any] = {"seeds": seeds, "evaluations": EVALUATIONS}
-    everywhere: list[Shares] = []
-    for name in LANDSCAPES:
-        places = [Landscape(name, seed) for seed in range(seeds)]
-        shares: Shares = {}
-        for feature in (None, *FEATURES):
-            told = [await reached(place, seed, feature) for seed, place in enumerate(places)]
-            shares[feature] = np.array(told)
-        figures[name] = compared(name, shares)
-        everywhere.append(shares)
-    pooled: Shares = {key: np.concatenate([each[key] for each in everywhere]) for key in everywhere[0]}
-    figures["all"] = compared("all", pooled)
-    print(write_results("landscape", figures))
+    shares: dict[int, dict[str, Shares]] = {evaluations: {} for evaluations in CHECKPOINTS}
+    figures: dict[str, dict[str, Any]] = {f"{evaluations} evaluations": {} for evaluations in CHECKPOINTS}
+    with ProcessPoolExecutor(processes) as pool:
+        for name in (*LANDSCAPES, EVERYWHERE):
+            told = (
+                []
+                if name == EVERYWHERE
+                else list(pool.map(partial(searched, name, CHECKPOINTS), range(seeds)))
+            )
+            for place, (evaluations, seen) in enumerate(shares.items()):
+                seen[name] = _shares(told, place) if told else _pooled(list(seen.values()))
+                figures[f"{evaluations} evaluations"][name] = compared(f"{name} {evaluations}", seen[name])
+            print(f"after {time.monotonic() - begun:.0f} s", flush=True)
+    print(write_results("landscape", {"seeds": seeds, **figures}))
+
+
+def _shares(told: Sequence[Mapping[str, Sequence[float]]], place: int) -> Shares:
+    """Return the shares of all seeds at one checkpoint, of the variations that came to it."""
+    return {
+        variation: np.array([each[variation][place] for each in told])
+        for variation, reached_shares in told[0].items()
+        if len(reached_shares) > place
+    }
+
+
+def _pooled(everywhere: Sequence[Shares]) -> Shares:
+    """Return the shares of those variations that ran on every landscape, put together."""
+    return {
+        variation: np.concatenate([each[variation] for each in everywhere])
+        for variation in everywhere[0]
+        if all(variation in each for each in everywhere)
+    }
+
+
+def _numbers(arguments: Sequence[str]) -> Iterator[int]:
+    """Yield seeds and processes."""
+    yield int(arguments[0]) if arguments else SEEDS
+    yield int(arguments[1]) if len(arguments) > 1 else 2
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS))
+    main(*_numbers(sys.argv[1:]))

@@ -108,10 +108,13 @@ class Tracer:
     def _resources(self, plan: Plan, kernel: int, binaries: dict[str, Binary]) -> Resources:
         """Return what the binary of one of a plan's kernels takes of the device."""
         binary = binaries[plan.kernels[kernel].digest]
-        used = {"registers": binary.registers, "shared_bytes": binary.shared_bytes, "warps": binary.warps}
         return Resources(
-            kernel=binary.name, spills=binary.spills, occupancy=occupancy(self._device, **used), **used
-        )
+            kernel=binary.name, registers=binary.registers, spills=binary.spills,
+            shared_bytes=binary.shared_bytes, warps=binary.warps,
+            occupancy=occupancy(
+                self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
+            ),
+        )  # fmt: skip
 
 
 def cache_folder() -> Path:

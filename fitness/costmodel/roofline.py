@@ -20,11 +20,10 @@ all but its first round. No constant is fitted to measurements of kernels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import msgspec
 
-from evo.evaluation import Resources
+from evo.evaluation import Bound, Resources
 from fitness.costmodel.occupancy import resident_programs
 from fitness.costmodel.trace import Fill, LaunchTrace
 from fitness.costmodel.traffic import Residency, floor_bytes, traffic_of
@@ -33,15 +32,6 @@ from fitness.devices import Device
 
 MS = 1e3
 SPILLED_REGISTER_BYTES = 4
-
-
-class Bound(StrEnum):
-    """What limits a launch."""
-
-    MEMORY = "memory"
-    COMPUTE = "compute"
-    LATENCY = "latency"
-    OVERHEAD = "overhead"
 
 
 class Work(msgspec.Struct, frozen=True):

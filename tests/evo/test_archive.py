@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evo.archive import Cell, archive, cell
 from evo.candidate import Candidate, Proposal
 from evo.errors import SettingsError
-from evo.evaluation import Resources, Status
+from evo.evaluation import Bound, Resources, Status
 from evo.objective import Individual, assess
 from evo.selection import UNFIT, rank
 from evo.settings import Mode, PopulationKind
@@ -22,9 +22,16 @@ from tests.standins import kernel_of, search_settings, synthetic_engine, verdict
 BASELINE = verdict(kernel_of(10))
 
 
-def resources(occupancy: float = 0.5, shared: int = 0, warps: int = 4) -> Resources:
+def resources(occupancy: float = 0.5, bound: Bound | None = None, tile: int = 0) -> Resources:
     return Resources(
-        kernel="k", registers=32, spills=0, shared_bytes=shared, warps=warps, occupancy=occupancy
+        kernel="k",
+        registers=32,
+        spills=0,
+        shared_bytes=0,
+        warps=4,
+        occupancy=occupancy,
+        bound=bound,
+        tile=tile,
     )
 
 
@@ -43,15 +50,43 @@ def individual(number: int, value: int = 10, status: Status = Status.PASSED, use
 @pytest.mark.parametrize(
     ("used", "expected"),
     [
-        ((resources(0.0),), Cell(0, 0, 4)),
-        ((resources(0.25, 1),), Cell(1, 1, 4)),
-        ((resources(1.0, 65536, 8),), Cell(3, 17, 8)),
-        ((resources(1.0, 16, 1), resources(0.3, 4096, 2)), Cell(1, 13, 2)),
+        ((resources(0.0),), Cell(0, None, 0)),
+        ((resources(0.25, Bound.MEMORY, 1),), Cell(1, Bound.MEMORY, 1)),
+        ((resources(1.0, Bound.OVERHEAD, 2**20),), Cell(3, Bound.LATENCY, 11)),
+        ((resources(0.7, Bound.COMPUTE, 3), resources(0.3, tile=4)), Cell(1, Bound.COMPUTE, 2)),
+        ((resources(0.5, Bound.LATENCY), resources(0.5, Bound.MEMORY)), Cell(2, Bound.MEMORY, 0)),
+        (
+            (
+                *[resources(0.5, each, 64) for each in (Bound.LATENCY, Bound.OVERHEAD)],
+                resources(0.5, Bound.MEMORY),
+            ),
+            Cell(2, Bound.LATENCY, 4),
+        ),
         ((), None),
     ],
 )
 def test_cells_tell_uses_of_the_hardware_apart(used, expected):
     assert cell(individual(1, used=used)) == expected
+
+
+@given(
+    used=st.lists(
+        st.builds(
+            resources,
+            st.floats(0, 1),
+            st.sampled_from([None, *Bound]),
+            st.integers(0, 2**20),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_cells_are_as_few_as_is_said(used):
+    found = cell(individual(1, used=tuple(used)))
+    assert found is not None
+    assert found.occupancy in range(4)
+    assert found.bound in {None, Bound.MEMORY, Bound.COMPUTE, Bound.LATENCY}
+    assert found.tile in range(12)
 
 
 def test_what_has_not_passed_has_no_cell():

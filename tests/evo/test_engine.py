@@ -193,9 +193,9 @@ def test_duplicates_refer_to_the_lowest_number_without_chains(order):
 def test_a_repeat_of_an_earlier_generation_is_known_without_evaluating():
     engine = synthetic_engine()
     seed = answer(engine)[0]
-    assert engine.known(seed[0].kernel) is None
+    assert engine.known(seed[0]) is None
     engine.tell(*seed)
-    assert engine.known(seed[0].kernel) == seed[1]
+    assert engine.known(seed[0]) == seed[1]
 
 
 def test_refusals():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evo.budget import Budget
-from evo.candidate import Proposal
+from evo.candidate import Kernel, Proposal
 from evo.errors import SettingsError
 from evo.evaluation import Status
 from evo.making import make, redrawn
@@ -85,9 +85,37 @@ def test_a_kernel_behind_the_barrier_is_no_repeat():
     engine.tell(*answer(engine)[0])
     answers = answer(engine)
     engine.tell(*answers[0])
-    assert engine.known(answers[0][0].kernel) is not None
-    assert not engine.repeats(answers[0][0].kernel)
-    assert engine.repeats(engine.task.seed)
+    assert engine.known(answers[0][0]) is not None
+    assert not engine.repeats(answers[0][0])
+    assert engine.repeats(engine.individuals[0].candidate)
+
+
+def test_a_kernel_that_differs_in_nothing_that_counts_is_drawn_again_and_not_evaluated(tmp_path):
+    first, noted, other = (
+        Draft(Kernel(f"# value: 3\nx = {value}{note}\n"), "drawn")
+        for value, note in ((1, ""), (1, "  # a note"), (2, ""))
+    )
+    settings = search_settings(redraws=1, budget=Budget(evaluations=5), offspring=1)
+    engine = synthetic_engine(
+        settings, operators={"listed": Listed([first, noted, other, noted, noted, first])}
+    )
+    evaluator = SyntheticEvaluator()
+    session(tmp_path / "run.sqlite", engine=engine, evaluator=evaluator)
+    assert [each.candidate.redraws for each in engine.individuals.values()] == [0, 0, 1, 1, 1]
+    repeats = [each.evaluation.duplicate_of for each in engine.individuals.values()]
+    assert repeats == [None, None, 1, 1, 1]  # by its plan, by its syntax, by its source
+    assert [kernel.source for kernel in evaluator.asked] == [
+        engine.task.seed.source, first.kernel.source, other.kernel.source,
+    ]  # fmt: skip
+    resumed, _ = session(
+        tmp_path / "run.sqlite",
+        settings,
+        evaluator=SyntheticEvaluator(),
+        engine=synthetic_engine(settings, operators={"listed": Listed([])}),
+    )
+    assert [each.candidate for each in resumed.individuals.values()] == [
+        each.candidate for each in engine.individuals.values()
+    ]
 
 
 def test_redrawing_leaves_fewer_repeats():

@@ -8,6 +8,7 @@ import pytest
 
 from evo.candidate import Kernel
 from evo.evaluation import Evaluation, Source, Stage, Status
+from evo.protocols import SparingEvaluator
 from evo.task import Role, Task
 from experiments.suites.loader import load_task, task_names
 from fitness.built import Built, checks_of
@@ -34,6 +35,7 @@ def check_seed(lab: Lab, name: str, arch: str) -> None:
     cases = len(task.having(Role.CHECK)) * (2 if task.families else 1)
     assert evaluation.checks_passed == evaluation.checks_total == cases
     assert all(0 < each.occupancy <= 1 for each in evaluation.resources)
+    assert all(each.bound is not None and 16 <= each.tile <= 65_536 for each in evaluation.resources)
     assert evaluation.cost.cpu_seconds > 0
 
 
@@ -99,6 +101,27 @@ def test_faults_name_the_lines_of_the_kernel_that_was_asked_about(lab: Lab) -> N
     line = beyond[: beyond.index("100000")].count("\n") + 1
     assert f"(line {line})" in first.feedback
     assert f"(line {line + 1})" in second.feedback
+
+
+def test_a_known_plan_is_not_judged_again_by_whoever_asks_to_be_spared(lab: Lab) -> None:
+    evaluator = lab.evaluator()
+    seed = lab.run(evaluator.evaluate(FLIP.seed, FLIP))
+    # The compiler merges the two loads: one binary from another syntax.
+    double = Kernel(SEED.replace(LOADS, LOADS + LOADS))
+    asked: list[str] = []
+
+    def known(plan: str) -> Evaluation | None:
+        asked.append(plan)
+        return seed if plan == seed.plan_digest else None
+
+    spared = lab.run(evaluator.evaluate_unless(double, FLIP, known))
+    assert asked == [seed.plan_digest]
+    assert without_cost(spared) == without_cost(seed)
+    assert 0 < spared.cost.cpu_seconds < seed.cost.cpu_seconds
+    judged = lab.run(evaluator.evaluate(double, FLIP))
+    assert judged.passed
+    assert judged.cost.cpu_seconds > spared.cost.cpu_seconds
+    assert isinstance(evaluator, SparingEvaluator)
 
 
 @pytest.mark.parametrize(

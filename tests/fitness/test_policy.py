@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evo.evaluation import Status
 from experiments.suites.loader import load_task, task_names
-from fitness.policy import DEEPEST, LONGEST_SOURCE, breach, syntax_digest
+from fitness.policy import DEEPEST, LONGEST_SOURCE, breach
 
 HEAD = """import torch
 import triton
@@ -189,14 +189,7 @@ def test_any_text_gets_a_verdict(text: str) -> None:
     found.feedback.encode()
 
 
-def test_comments_and_layout_do_not_change_a_modules_syntax() -> None:
-    plain = "def f(a):\n    return a+1\n"
-    assert syntax_digest(plain) == syntax_digest("# note\ndef f( a ):\n\n    return (a + 1)  # sum\n")
-    assert syntax_digest(plain) != syntax_digest("def f(a):\n    return a+2\n")
-
-
-def test_the_deepest_source_that_is_allowed_has_a_digest() -> None:
+def test_the_deepest_source_that_is_allowed_parses() -> None:
     deep = "x = " + "-" * (DEEPEST - 5) + "y\ndef entry(x): return None\n"
     assert verdict(deep) is None
-    assert len(syntax_digest(HEAD + deep)) == 64
     assert ast.parse(HEAD + deep)

@@ -37,7 +37,7 @@ REFERENCES = {
 
 
 def inputs(entry: str) -> Iterator[tuple[torch.Tensor, ...]]:
-    if entry in plain.REFERENCES:
+    if entry not in SIZES:
         yield from (given for given in plain.inputs(entry) if given[0].numel())
         return
     generator = torch.Generator().manual_seed(0)

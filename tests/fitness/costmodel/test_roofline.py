@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo.evaluation import Resources
-from fitness.costmodel.roofline import Bound, Estimate, Work, explain, latency_ms
+from evo.evaluation import Bound, Resources
+from fitness.costmodel.roofline import Estimate, Work, explain, latency_ms
 from fitness.costmodel.trace import BufferTraffic, Dot, Fill, LaunchTrace
 from fitness.costmodel.traffic import survival
 from fitness.costmodel.units import matrix_rate
