@@ -1,4 +1,8 @@
-"""Divisions as products: by a constant, by what is the same for many, by a square root."""
+"""Divisions as products: by a constant, by what is the same for many, by a square root.
+
+Triton divides float16 in float32 but multiplies it as it is, so that a variant may be too coarse there, or
+its type not what a function takes; the evaluator then says so.
+"""
 
 from __future__ import annotations
 

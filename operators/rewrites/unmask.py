@@ -14,7 +14,7 @@ from operators.syntax.definitions import definitions_of
 from operators.syntax.edits import Change, without_keyword
 from operators.syntax.kernel_module import JitFunction, KernelModule, read_module
 from operators.syntax.masks import Fit, fits_of
-from operators.syntax.nodes import argument, fresh_name, names_in
+from operators.syntax.nodes import argument, called, fresh_name, names_in
 from operators.syntax.values import code_of
 
 _OTHER = 2  # the position of a load's `other`
@@ -62,11 +62,10 @@ def _sure(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
 
 def _without_mask(node: cst.CSTNode) -> cst.CSTNode:
     """Return a load or store without mask and `other`."""
-    call = without_keyword("other")(without_keyword("mask")(node))
-    given = cst.ensure_type(call, cst.Call)
-    positional = 1 if given.func == cst.parse_expression("tl.load") else 2
-    kept = [each for index, each in enumerate(given.args) if each.keyword or index < positional]
-    return given.with_changes(args=kept)
+    call = cst.ensure_type(without_keyword("other")(without_keyword("mask")(node)), cst.Call)
+    before = 1 if called(call) == "tl.load" else 2  # what is given by position before the mask
+    *head, last = (each for index, each in enumerate(call.args) if each.keyword or index < before)
+    return call.with_changes(args=[*head, last.with_changes(comma=cst.MaybeSentinel.DEFAULT)])
 
 
 def _flagged(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
