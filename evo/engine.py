@@ -12,6 +12,7 @@ from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
 from evo.events import Event, Stopped, Told
+from evo.individuals import Past
 from evo.ledger import Ledger
 from evo.objective import Individual
 from evo.proposing import Proposer, SelectingProposer
@@ -58,7 +59,9 @@ class Engine:
         proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         self._course = COURSES[settings.mode](self._ledger, settings, proposer)
         self._owed: dict[int, Proposal] = {}
+        self._parents: dict[int, tuple[Individual, ...]] = {}
         self._verdicts: dict[str, Evaluation] = {}
+        self._past: Past | None = None
 
     @property
     def stopped(self) -> str | None:
@@ -88,7 +91,7 @@ class Engine:
     @property
     def individuals(self) -> Mapping[int, Individual]:
         """All settled individuals by number, in settling order: ascending in generational mode."""
-        return MappingProxyType(self._ledger.individuals)
+        return self._ledger.individuals
 
     @property
     def population(self) -> tuple[Individual, ...]:
@@ -107,7 +110,13 @@ class Engine:
 
     def known(self, kernel: Kernel) -> Evaluation | None:
         """Return what was told of the same kernel before, if anything, so that it need not run again."""
-        return self._verdicts.get(kernel.digest)
+        return self._verdicts.get(kernel.digest) if self._past is None else self._past.verdict(kernel)
+
+    def lean_on(self, past: Past) -> None:
+        """Keep in memory only what is in use; the past, which is told of all first, has the rest."""
+        self._ledger.individuals.lean_on(past)
+        self._past = past
+        self._verdicts.clear()
 
     def repeats(self, kernel: Kernel) -> bool:
         """Return whether a settled candidate has the same kernel; one behind the barrier is none."""
@@ -118,6 +127,7 @@ class Engine:
         proposal = self._course.ask() if self.stopped is None else None
         if proposal is not None:
             self._owed[proposal.number] = proposal
+            self._parents[proposal.number] = tuple(map(self.individuals.__getitem__, proposal.parents))
         return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
@@ -139,10 +149,12 @@ class Engine:
             )
         del self._owed[candidate.number]
         self._course.take(candidate, evaluation)
-        if candidate.kernel is not None:
+        if candidate.kernel is not None and self._past is None:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
-        return [told, *self._advance()]
+        events = [told, *self._advance()]
+        del self._parents[candidate.number]
+        return events
 
     def stop(self, reason: str) -> list[Event]:
         """Stop for a reason from outside; tells are still taken. A search that has stopped stays as it is."""

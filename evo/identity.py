@@ -13,6 +13,9 @@ from evo.evaluation import Source
 from evo.objective import Individual
 from evo.settings import SearchRules, SearchSettings
 
+IDENTITY = "identity"
+"""Key of the run's identity in the journal's meta, from its first session on."""
+
 
 class RunIdentity(SearchRules, frozen=True, kw_only=True):
     """What must stay the same for a journal to fold; budgets and counts in flight may change.

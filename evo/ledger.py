@@ -9,6 +9,7 @@ from evo.budget import Standing
 from evo.candidate import Candidate
 from evo.evaluation import Evaluation
 from evo.events import GenerationEnded, Settled
+from evo.individuals import Individuals
 from evo.islands import Islands
 from evo.objective import Individual, assess
 from evo.protocols import Portfolio
@@ -32,7 +33,7 @@ class Ledger:
 
     def __init__(self, rules: SearchRules, portfolio: Portfolio) -> None:
         """Begin with nothing settled."""
-        self.individuals: dict[int, Individual] = {}
+        self.individuals = Individuals()
         self.baseline: Evaluation | None = None
         self.elite: Individual | None = None
         self.generation = 0
@@ -47,7 +48,7 @@ class Ledger:
         """Give a candidate its final place: repeat or not, fitness, credit, elite. Islands do not change."""
         self.baseline = self.baseline or evaluation
         individual = assess(candidate, self.repeats.settle(candidate, evaluation), self.baseline)
-        self.individuals[candidate.number] = individual
+        self.individuals.add(individual)
         parents = [self.individuals[number] for number in candidate.proposal.parents]
         self._portfolio.credit(individual, parents)
         self.since.append(individual)

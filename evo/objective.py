@@ -21,7 +21,7 @@ class KernelFitness(base.Fitness):  # type: ignore[misc]
     weights = (1.0, 1.0)
 
 
-class Individual(msgspec.Struct, eq=False, frozen=True, kw_only=True):
+class Individual(msgspec.Struct, eq=False, frozen=True, kw_only=True, weakref=True):
     """A candidate, its evaluation as settled by the engine, and its DEAP fitness."""
 
     candidate: Candidate

@@ -10,8 +10,8 @@ from evo.candidate import Proposal
 from evo.engine import Engine
 from evo.errors import RunFolderError
 from evo.events import Event
-from evo.fold import IDENTITY, TASK, unlimited
-from evo.identity import RunIdentity
+from evo.fold import TASK, unlimited
+from evo.identity import IDENTITY, RunIdentity
 from evo.islands import Islands
 from evo.journal import JournalReader
 from evo.objective import Individual

@@ -11,8 +11,8 @@ import msgspec
 from evo.engine import Engine
 from evo.errors import SettingsError
 from evo.events import Event
-from evo.fold import IDENTITY, TASK, fold
-from evo.identity import RunIdentity
+from evo.fold import TASK, fold
+from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
 from evo.protocols import Tracker
