@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from evo.admission import admit
 from evo.budget import Budget
-from evo.candidate import Candidate, Kernel, Proposal
+from evo.candidate import Candidate, Kernel, Proposal, Spend
 from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source
@@ -16,7 +16,8 @@ from evo.individuals import Past
 from evo.ledger import Ledger
 from evo.objective import Individual
 from evo.proposing import Proposer, SelectingProposer
-from evo.protocols import Operator, Portfolio
+from evo.protocols import Operator, Portfolio, Spending
+from evo.purse import Purse
 from evo.settings import SearchSettings
 from evo.task import Task
 
@@ -55,7 +56,7 @@ class Engine:
         self.device = device
         self._outside: str | None = None
         self._exhausted: str | None = None
-        self._ledger = Ledger(settings, portfolio)
+        self._ledger = Ledger(settings, portfolio, Purse(_most(operators, settings.redraws)))
         proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         self._course = COURSES[settings.mode](self._ledger, settings, proposer)
         self._owed: dict[int, Proposal] = {}
@@ -82,6 +83,16 @@ class Engine:
     def told(self) -> int:
         """Candidates told so far, the seed and those that wait for the barrier included."""
         return self._course.told
+
+    @property
+    def spend(self) -> Spend:
+        """What was paid for the candidates told so far."""
+        return self._ledger.purse.spent
+
+    @property
+    def reserved(self) -> Spend:
+        """The most that the proposals asked and not yet told may cost."""
+        return self._ledger.purse.reserved
 
     @property
     def pending(self) -> tuple[Proposal, ...]:
@@ -127,6 +138,7 @@ class Engine:
         proposal = self._course.ask() if self.stopped is None else None
         if proposal is not None:
             self._owed[proposal.number] = proposal
+            self._ledger.purse.reserve(proposal)
             self._parents[proposal.number] = tuple(map(self.individuals.__getitem__, proposal.parents))
         return proposal
 
@@ -148,6 +160,7 @@ class Engine:
                 f"got {evaluation.status}: {evaluation.feedback}"
             )
         del self._owed[candidate.number]
+        self._ledger.purse.pay(candidate)
         self._course.take(candidate, evaluation)
         if candidate.kernel is not None and self._past is None:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
@@ -185,3 +198,9 @@ class Engine:
         if before is None and self.stopped is not None:
             events += [*self._course.close(), Stopped(reason=self.stopped)]
         return events
+
+
+def _most(operators: Mapping[str, Operator], redraws: int) -> dict[str, Spend]:
+    """Return the most that a proposal may cost, by operator, for those that are paid for."""
+    paid = {name: operator for name, operator in operators.items() if isinstance(operator, Spending)}
+    return {name: operator.most * (1 + redraws) for name, operator in paid.items()}

@@ -81,4 +81,4 @@ def _tell_again(record: Evaluated, journal: JournalReader, engine: Engine) -> li
 
 def _candidate(record: Evaluated, proposal: Proposal, journal: JournalReader) -> Candidate:
     kernel = None if record.kernel is None else journal.kernel(record.kernel)
-    return Candidate(proposal=proposal, kernel=kernel, summary=record.summary)
+    return Candidate(proposal=proposal, kernel=kernel, summary=record.summary, spend=record.spend)

@@ -168,6 +168,7 @@ class Search:
             summary=candidate.summary,
             kernel=None if kernel is None else kernel.digest,
             evaluation=evaluation,
+            spend=candidate.spend,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
         return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)

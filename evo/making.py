@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from evo.candidate import Candidate, Kernel, Proposal
+from evo.candidate import Candidate, Kernel, Proposal, Spend
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.proposing import SEED_OPERATOR
@@ -21,12 +21,13 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
     """
     if proposal.operator == SEED_OPERATOR:
         return Candidate(proposal=proposal, kernel=engine.task.seed, summary="the task's seed kernel")
-    kernel, summary = await _draw(proposal, engine)
+    kernel, summary, spend = await _draw(proposal, engine)
     for attempt in range(1, engine.settings.redraws + 1):
         if kernel is None or not engine.repeats(kernel):
             break
-        kernel, summary = await _draw(redrawn(proposal, attempt), engine)
-    return Candidate(proposal=proposal, kernel=kernel, summary=summary)
+        kernel, summary, more = await _draw(redrawn(proposal, attempt), engine)
+        spend += more
+    return Candidate(proposal=proposal, kernel=kernel, summary=summary, spend=spend)
 
 
 def redrawn(proposal: Proposal, attempt: int) -> Proposal:
@@ -35,15 +36,15 @@ def redrawn(proposal: Proposal, attempt: int) -> Proposal:
     return msgspec.structs.replace(proposal, key=int.from_bytes(key))
 
 
-async def _draw(proposal: Proposal, engine: Engine) -> tuple[Kernel | None, str]:
-    """Return the kernel that the operator makes, if any, and the line that says what it did or why not."""
+async def _draw(proposal: Proposal, engine: Engine) -> tuple[Kernel | None, str, Spend]:
+    """Return the kernel that the operator makes, if any, what it did or why not, and what was paid."""
     parents = [engine.individuals[number] for number in proposal.parents]
     answer = await engine.operators[proposal.operator].propose(proposal, parents, engine.task)
     if not isinstance(answer, Draft):
-        return None, _one_line(answer.reason)
+        return None, _one_line(answer.reason), answer.spend
     if not _is_text(answer.kernel):
-        return None, "the source is not Unicode text"
-    return answer.kernel, _one_line(answer.summary)
+        return None, "the source is not Unicode text", answer.spend
+    return answer.kernel, _one_line(answer.summary), answer.spend
 
 
 def malformed(candidate: Candidate, source: Source, device: str) -> Evaluation:

@@ -39,7 +39,7 @@ class JournalPast:
         """
         told, proposal = self._told(number), self._proposals[number]
         kernel = None if told.kernel is None else self._journal.kernel(told.kernel)
-        candidate = Candidate(proposal=proposal, kernel=kernel, summary=told.summary)
+        candidate = Candidate(proposal=proposal, kernel=kernel, summary=told.summary, spend=told.spend)
         first, evaluation = self._first(told), told.evaluation
         if self._baseline is None:
             self._baseline = self._told(0).evaluation

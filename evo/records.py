@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evo.candidate import Candidate, Proposal
+from evo.candidate import FREE, Candidate, Proposal, Spend
 from evo.evaluation import Evaluation, Status
 
 ATTEMPTS = 2
@@ -29,7 +29,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
     proposal: Proposal
 
 
-class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
+class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defaults=True):
     """A candidate was evaluated.
 
     Attributes:
@@ -38,6 +38,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
         summary: the candidate's one line.
         kernel: digest of its source, which is among the journal's blobs; None if it is malformed.
         evaluation: as the evaluator said it; repeats are found by the fold.
+        spend: what was paid for the candidate, however often it is evaluated.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     summary: str
     kernel: str | None
     evaluation: Evaluation
+    spend: Spend = FREE
 
     @property
     def final(self) -> bool:
