@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,7 @@ from evo.records import ATTEMPTS, Asked, Evaluated
 from evo.settings import Mode
 
 FINAL = f"(body ->> '$.attempt' >= {ATTEMPTS} OR body ->> '$.evaluation.status' <> 'TIMEOUT')"
+KEPT = 256
 KERNEL, PLAN = "body ->> '$.kernel'", "body ->> '$.evaluation.plan_digest'"
 
 
@@ -95,7 +97,7 @@ class RecordedProposals(Mapping[int, Proposal]):
 
     def __contains__(self, number: object) -> bool:
         query = f"SELECT 1 FROM events WHERE kind = 'told' AND body ->> '$.number' = ? AND {FINAL}"
-        return isinstance(number, int) and any(self._journal.rows(query, number))
+        return isinstance(number, int) and 0 <= number < 2**63 and any(self._journal.rows(query, number))
 
     def __iter__(self) -> Iterator[int]:
         query = f"SELECT body ->> '$.number' FROM events WHERE kind = 'told' AND {FINAL}"
@@ -110,3 +112,21 @@ class RecordedProposals(Mapping[int, Proposal]):
         decoder, told = msgspec.json.Decoder(Asked), set(self)
         proposals = (decoder.decode(body).proposal for (body,) in self._journal.rows(query))
         return {each.number: each for each in proposals if each.number in told}.items()
+
+
+class RecordedIndividuals(Mapping[int, Individual]):
+    """The individuals that were told, by number, ascending; those read lately are kept."""
+
+    def __init__(self, journal: JournalReader) -> None:
+        """Take the journal, which must be open when anything is asked."""
+        self._proposals = RecordedProposals(journal)
+        self._read = lru_cache(maxsize=KEPT)(JournalPast(journal).individual)
+
+    def __getitem__(self, number: int) -> Individual:
+        return self._read(number)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._proposals)
+
+    def __len__(self) -> int:
+        return len(self._proposals)

@@ -89,6 +89,7 @@ def test_what_was_asked_and_not_told_is_not_there(tmp_path):
             JournalPast(journal).individual(owed)
         with pytest.raises(UsageError, match=f"one of this run's {engine.told}, got {owed}"):
             Lineage(RecordedProposals(journal)).line(owed)
+        assert all(each not in RecordedProposals(journal) for each in (-1, 10**30, "0", None))
 
 
 @pytest.mark.parametrize("mode", list(Mode))
