@@ -23,6 +23,8 @@ from evo.credit import Credits, credits_of
 from evo.engine import Engine
 from evo.errors import UsageError
 from evo.evaluation import Evaluation, Status
+from evo.events import Settled
+from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
 from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
@@ -66,10 +68,10 @@ def resume(folder: Path, changes: Sequence[str], quiet: bool) -> int:
 def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
     with _reading(folder) as journal:
-        engine = _replayed(journal)
+        engine, digest = _replayed(journal)
         credits = credits_of(journal)
         show(
-            render.status_data(folder, engine, credits, engine.stopped),
+            render.status_data(folder, engine, credits, digest),
             lambda console: _print_status(console, engine, credits),
         )
 
@@ -211,12 +213,13 @@ def _task_of(journal: JournalReader) -> Task:
     return recorded_task(journal)[0]
 
 
-def _replayed(journal: JournalReader) -> Engine:
-    """Return the engine of a run as far as it came."""
-    engine = recorded_engine(journal)
-    for _ in replay(journal, engine):
-        pass
-    return engine
+def _replayed(journal: JournalReader) -> tuple[Engine, str]:
+    """Return the engine of a run as far as it came, and its lineage's digest."""
+    engine, digest = recorded_engine(journal), LineageDigest()
+    for event in replay(journal, engine):
+        if isinstance(event, Settled):
+            digest.add(event.individual)
+    return engine, digest.hexdigest()
 
 
 def _print_status(console: Console, engine: Engine, credits: Credits) -> None:

@@ -17,7 +17,6 @@ from evo.credit import Credits, OperatorCredit
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
 from evo.gain import TUNING, gain
-from evo.identity import lineage_digest
 from evo.lineage import Lineage
 from evo.objective import Individual, geometric_speedup, speedups
 from experiments.run_folder import BEST
@@ -156,15 +155,15 @@ def evaluation_data(evaluation: Evaluation, baseline: Evaluation) -> dict[str, A
     return {**msgspec.to_builtins(evaluation), "speedup": geometric_speedup(evaluation, baseline)}
 
 
-def status_data(folder: Path, engine: Engine, credits: Credits, reason: str | None) -> dict[str, Any]:
-    """Return where a run stands."""
+def status_data(folder: Path, engine: Engine, credits: Credits, lineage: str) -> dict[str, Any]:
+    """Return where a run stands; `lineage` is its lineage's digest."""
     elite = engine.elite
     return {
         "run": str(folder),
         "task": engine.task.name,
         "device": engine.device,
         "source": engine.source,
-        "stopped": reason,
+        "stopped": engine.stopped,
         "generation": engine.generation,
         "evaluations": engine.told,
         "statuses": msgspec.to_builtins(credits.statuses),
@@ -172,7 +171,7 @@ def status_data(folder: Path, engine: Engine, credits: Credits, reason: str | No
         "gain": {"ideas": credits.gain(tuning=False), "tuning": credits.gain(tuning=True)},
         "spend": _amounts(engine.spend),
         "best": None if elite is None else individual_data(elite),
-        "lineage_digest": lineage_digest(engine.individuals.values()),
+        "lineage_digest": lineage,
     }
 
 
