@@ -1,4 +1,7 @@
-"""Budget: when a search has had enough, and the sentence that says why."""
+"""Budget: when a search has had enough, and the sentence that says why.
+
+Each limit is a rule of its own, and any of them ends the search.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from evo.candidate import FREE, Spend
 from evo.errors import SettingsError
 
 
@@ -15,7 +19,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         evaluations: candidates told, the seed and everything that failed included.
+        generations: generations settled, that of the seed alone not included.
         wall_seconds: seconds that the run's sessions were active, added up.
+        tokens: tokens that language models read and wrote.
+        dollars: their price. No proposal is asked that may cost more than is left of tokens or dollars.
+        stagnant_evaluations: candidates settled in a row without a better elite.
         stagnant_generations: generations in a row without a better elite.
         target_speedup: speed-up over the seed kernel that is good enough.
 
@@ -24,7 +32,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     evaluations: int | None = None
+    generations: int | None = None
     wall_seconds: float | None = None
+    tokens: int | None = None
+    dollars: float | None = None
+    stagnant_evaluations: int | None = None
     stagnant_generations: int | None = None
     target_speedup: float | None = None
 
@@ -35,18 +47,41 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if limit is not None and not 0 < limit < math.inf:
                 raise SettingsError(f"search.budget.{name} must be positive and finite, got {limit}")
 
+    def candidates(self, offspring: int) -> float:
+        """Return how many candidates, the seed included, so many offspring a generation come to at most."""
+        by_generations = math.inf if self.generations is None else 1 + self.generations * offspring
+        return min(by_generations, math.inf if self.evaluations is None else self.evaluations)
+
+    def holds(self, spend: Spend) -> bool:
+        """Return whether a spend stays within the limits."""
+        return (self.tokens is None or spend.tokens <= self.tokens) and (
+            self.dollars is None or spend.dollars <= self.dollars
+        )
+
+    def share(self, spend: Spend) -> str:
+        """Return in words how much of the limits was spent."""
+        tokens = [] if self.tokens is None else [f"{spend.tokens} of {counted(self.tokens, 'token')}"]
+        dollars = [] if self.dollars is None else [f"{spend.dollars:.6g} of {self.dollars:g} dollars"]
+        return " and ".join(tokens + dollars)
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How far a search has come, as far as budgets ask.
 
     Attributes:
         told: candidates told, the seed included.
+        generations: generations settled, that of the seed alone not included.
+        spend: what was paid for the candidates told.
+        stagnant_evaluations: candidates settled since the elite last became better.
         stagnant_generations: generations since the elite last became better.
         speedup: the elite's speed-up over the seed kernel; None before the seed is settled.
         active_seconds: seconds that the run's sessions were active.
     """
 
     told: int = 0
+    generations: int = 0
+    spend: Spend = FREE
+    stagnant_evaluations: int = 0
     stagnant_generations: int = 0
     speedup: float | None = None
     active_seconds: float = 0.0
@@ -74,6 +109,34 @@ def evaluations_made(budget: Budget, standing: Standing) -> str | None:
     return f"{counted(standing.told, 'evaluation')} made"
 
 
+def generations_made(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once enough generations were settled."""
+    if budget.generations is None or standing.generations < budget.generations:
+        return None
+    return f"{counted(standing.generations, 'generation')} made"
+
+
+def tokens_used(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once the tokens are used."""
+    if budget.tokens is None or standing.spend.tokens < budget.tokens:
+        return None
+    return f"{standing.spend.tokens} of {counted(budget.tokens, 'token')} spent"
+
+
+def dollars_used(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once the dollars are used."""
+    if budget.dollars is None or standing.spend.dollars < budget.dollars:
+        return None
+    return f"{standing.spend.dollars:.6g} of {budget.dollars:g} dollars spent"
+
+
+def stalled(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once too many candidates have left the elite the same."""
+    if budget.stagnant_evaluations is None or standing.stagnant_evaluations < budget.stagnant_evaluations:
+        return None
+    return f"no gain in {counted(standing.stagnant_evaluations, 'evaluation')}"
+
+
 def stagnated(budget: Budget, standing: Standing) -> str | None:
     """Return a reason once the elite has stayed the same for too long."""
     limit = budget.stagnant_generations
@@ -89,7 +152,17 @@ def time_used(budget: Budget, standing: Standing) -> str | None:
     return f"wall time of {budget.wall_seconds:g} s used"
 
 
-CHECKS: tuple[Check, ...] = (target_reached, evaluations_made, stagnated, time_used)
+CHECKS: tuple[Check, ...] = (
+    target_reached,
+    evaluations_made,
+    generations_made,
+    tokens_used,
+    dollars_used,
+    stalled,
+    stagnated,
+    time_used,
+)
+"""The rule of each limit, in the order in which they are asked: the first that holds is the reason."""
 
 
 def spent(budget: Budget, standing: Standing, checks: Sequence[Check] = CHECKS) -> str | None:

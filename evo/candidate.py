@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import msgspec
 
@@ -38,6 +39,50 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     island: int = 0
 
 
+class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was paid to have a candidate made, calls that failed or were repeated included.
+
+    Attributes:
+        tokens_in, tokens_out: tokens that a language model read and wrote.
+        dollars: their price.
+
+    Raises:
+        ValueError: an amount that is negative or not finite.
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody can have spent."""
+        if not (self.tokens_in >= 0 and self.tokens_out >= 0 and 0 <= self.dollars < math.inf):
+            raise ValueError(f"a spend must be finite and not negative, got {self}")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.tokens_in + self.tokens_out
+
+    def __add__(self, other: Spend) -> Spend:
+        if other == FREE:
+            return self
+        return Spend(
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            dollars=self.dollars + other.dollars,
+        )
+
+    def __mul__(self, times: int) -> Spend:
+        return Spend(
+            tokens_in=self.tokens_in * times, tokens_out=self.tokens_out * times, dollars=self.dollars * times
+        )
+
+
+FREE = Spend()
+"""What whatever no model is asked for costs."""
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A kernel made for a proposal; a malformed reply has no kernel.
 
@@ -47,6 +92,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         summary: one line that says what the operator did, or why there is no kernel.
         syntax: identity of the kernel's normalised syntax (`evo/syntax.py`), where it was looked at.
         redraws: kernels that were made before this one and thrown away, for each repeated a settled one.
+        spend: what was paid for it.
     """
 
     proposal: Proposal
@@ -54,6 +100,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     syntax: str | None = None
     redraws: int = 0
+    spend: Spend = FREE
 
     @property
     def number(self) -> int:

@@ -65,6 +65,7 @@ class Generational:
         self._settings = settings
         self._proposer = proposer
         self._drawn: tuple[Proposal, ...] | None = (seed_proposal(settings.seed),)
+        self._refused: Proposal | None = None
         self._waiting: dict[int, tuple[Candidate, Evaluation]] = {}
 
     @property
@@ -77,20 +78,23 @@ class Generational:
         return number in self._waiting
 
     def ask(self) -> Proposal | None:
-        """Return the generation's next proposal; None at its barrier."""
-        place = self.asked - len(self._ledger.individuals)
-        if self._drawn is None or place >= self._size():
+        """Return the generation's next proposal; None at its barrier, or if the money may not be enough."""
+        proposal = self._next()
+        if proposal is None or not self._ledger.purse.affords(self.budget, proposal):
             return None
         self.asked += 1
-        return self._drawn[place]
+        return proposal
 
     def take(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Let the candidate wait for the barrier."""
         self._waiting[candidate.number] = (candidate, evaluation)
 
     def settle(self) -> Sequence[Event]:
-        """Fold the generation in proposal order once all of it is there."""
-        if not self._waiting or len(self._waiting) != self._size():
+        """Fold the generation in proposal order once all of it is there that the money is enough for."""
+        if not self._waiting or self.asked != self.told:
+            return []
+        self._refused = self._next()
+        if self._refused is not None and self._ledger.purse.affords(self.budget, self._refused):
             return []
         settled = [self._ledger.settle(*self._waiting[number]) for number in sorted(self._waiting)]
         self._ledger.islands.absorb([each.individual for each in settled])
@@ -104,20 +108,26 @@ class Generational:
         if self.asked != len(self._ledger.individuals):
             return None
         reason = spent(self.budget, self._ledger.standing())
+        if reason is None and self._refused is not None:
+            return self._ledger.purse.refusal(self.budget, self._refused)
         if reason is None and not self._drawn:
             numbers = range(self.asked, self.asked + self._settings.offspring)
             self._drawn = self._proposer.draw(numbers, self._ledger.generation, self._ledger.islands)
+        first = self._next()
+        if reason is None and first is not None and not self._ledger.purse.affords(self.budget, first):
+            return self._ledger.purse.refusal(self.budget, first)
         return NO_OPERATOR if reason is None and self._drawn is None else reason
 
     def close(self) -> Sequence[Event]:
         """Leave the generation open: its results fold at the barrier only."""
         return []
 
-    def _size(self) -> int:
-        """Return how many proposals the generation under way has."""
-        drawn, settled = len(self._drawn or ()), len(self._ledger.individuals)
-        limit = self.budget.evaluations
-        return drawn if limit is None else max(self.asked - settled, min(drawn, limit - settled))
+    def _next(self) -> Proposal | None:
+        """Return the next proposal of the generation, as many as the budget has places for."""
+        place = self.asked - len(self._ledger.individuals)
+        if place >= len(self._drawn or ()) or self.asked >= self.budget.candidates(self._settings.offspring):
+            return None
+        return (self._drawn or ())[place]
 
 
 class Steady:
@@ -149,15 +159,14 @@ class Steady:
 
     def ask(self) -> Proposal | None:
         """Return a proposal from what was told so far; None before the seed is told or if nothing applies."""
-        limit = self.budget.evaluations
-        if (limit is not None and self.asked >= limit) or spent(
-            self.budget, self._ledger.standing()
-        ) is not None:
+        full = self.asked >= self.budget.candidates(self._settings.offspring)
+        if full or spent(self.budget, self._ledger.standing()) is not None:
             return None
         proposal = self._next or self._draw()
-        if proposal is not None:
-            self.asked += 1
-            self._next = None
+        if proposal is None or not self._ledger.purse.affords(self.budget, proposal):
+            return None
+        self.asked += 1
+        self._next = None
         return proposal
 
     def take(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -182,6 +191,9 @@ class Steady:
         reason = spent(self.budget, self._ledger.standing())
         if reason is None and self._next is None:
             self._next = self._draw()
+        purse = self._ledger.purse
+        if reason is None and self._next is not None and not purse.affords(self.budget, self._next):
+            return purse.refusal(self.budget, self._next)
         return NO_OPERATOR if reason is None and self._next is None else reason
 
     def close(self) -> Sequence[Event]:

@@ -7,15 +7,17 @@ from types import MappingProxyType
 
 from evo.admission import admit
 from evo.budget import Budget
-from evo.candidate import Candidate, Proposal
+from evo.candidate import Candidate, Kernel, Proposal, Spend
 from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source, Status
 from evo.events import Event, Stopped, Told
+from evo.individuals import Past
 from evo.ledger import Ledger
 from evo.objective import Individual
 from evo.proposing import Proposer, SelectingProposer
-from evo.protocols import Operator, Portfolio
+from evo.protocols import Operator, Portfolio, Spending
+from evo.purse import Purse
 from evo.settings import SearchSettings
 from evo.task import Task
 
@@ -54,11 +56,13 @@ class Engine:
         self.device = device
         self._outside: str | None = None
         self._exhausted: str | None = None
-        self._ledger = Ledger(settings, portfolio)
+        self._ledger = Ledger(settings, portfolio, Purse(_most(operators, settings.redraws)))
         proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         self._course = COURSES[settings.mode](self._ledger, settings, proposer)
         self._owed: dict[int, Proposal] = {}
+        self._parents: dict[int, tuple[Individual, ...]] = {}
         self._verdicts: dict[str, Evaluation] = {}
+        self._past: Past | None = None
 
     @property
     def stopped(self) -> str | None:
@@ -81,6 +85,16 @@ class Engine:
         return self._course.told
 
     @property
+    def spend(self) -> Spend:
+        """What was paid for the candidates told so far."""
+        return self._ledger.purse.spent
+
+    @property
+    def reserved(self) -> Spend:
+        """The most that the proposals asked and not yet told may cost."""
+        return self._ledger.purse.reserved
+
+    @property
     def pending(self) -> tuple[Proposal, ...]:
         """Proposals asked and not yet told, in order."""
         return tuple(self._owed.values())
@@ -88,7 +102,7 @@ class Engine:
     @property
     def individuals(self) -> Mapping[int, Individual]:
         """All settled individuals by number, in settling order: ascending in generational mode."""
-        return MappingProxyType(self._ledger.individuals)
+        return self._ledger.individuals
 
     @property
     def population(self) -> tuple[Individual, ...]:
@@ -105,6 +119,12 @@ class Engine:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
         return self._ledger.baseline
 
+    def lean_on(self, past: Past) -> None:
+        """Keep in memory only what is in use; the past, which is told of all first, has the rest."""
+        self._ledger.individuals.lean_on(past)
+        self._past = past
+        self._verdicts.clear()
+
     def known(self, candidate: Candidate) -> Evaluation | None:
         """Return what was told of the same kernel before, so that it need not run again; None if nothing was.
 
@@ -113,7 +133,7 @@ class Engine:
         """
         if candidate.kernel is None:
             return None
-        told = self._verdicts.get(candidate.kernel.digest)
+        told = self._verdict(candidate.kernel)
         return told or self._told(self._ledger.repeats.first_like(candidate))
 
     def known_plan(self, plan_digest: str) -> Evaluation | None:
@@ -138,6 +158,8 @@ class Engine:
         proposal = self._course.ask() if self.stopped is None else None
         if proposal is not None:
             self._owed[proposal.number] = proposal
+            self._ledger.purse.reserve(proposal)
+            self._parents[proposal.number] = tuple(map(self.individuals.__getitem__, proposal.parents))
         return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
@@ -158,11 +180,14 @@ class Engine:
                 f"got {evaluation.status}: {evaluation.feedback}"
             )
         del self._owed[candidate.number]
+        self._ledger.purse.pay(candidate)
         self._course.take(candidate, evaluation)
-        if candidate.kernel is not None:
+        if candidate.kernel is not None and self._past is None:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
-        return [told, *self._advance()]
+        events = [told, *self._advance()]
+        del self._parents[candidate.number]
+        return events
 
     def stop(self, reason: str) -> list[Event]:
         """Stop for a reason from outside; tells are still taken. A search that has stopped stays as it is."""
@@ -188,7 +213,11 @@ class Engine:
     def _told(self, number: int | None) -> Evaluation | None:
         """Return what was told of a settled candidate, before it was found to be a repeat or not."""
         kernel = None if number is None else self._ledger.individuals[number].candidate.kernel
-        return None if kernel is None else self._verdicts.get(kernel.digest)
+        return None if kernel is None else self._verdict(kernel)
+
+    def _verdict(self, kernel: Kernel) -> Evaluation | None:
+        """Return what was told of the same kernel, if anything."""
+        return self._verdicts.get(kernel.digest) if self._past is None else self._past.verdict(kernel)
 
     def _advance(self) -> list[Event]:
         """Settle what can be settled, then see whether the search may go on."""
@@ -198,3 +227,9 @@ class Engine:
         if before is None and self.stopped is not None:
             events += [*self._course.close(), Stopped(reason=self.stopped)]
         return events
+
+
+def _most(operators: Mapping[str, Operator], redraws: int) -> dict[str, Spend]:
+    """Return the most that a proposal may cost, by operator, for those that are paid for."""
+    paid = {name: operator for name, operator in operators.items() if isinstance(operator, Spending)}
+    return {name: operator.most * (1 + redraws) for name, operator in paid.items()}

@@ -1,4 +1,8 @@
-"""What happens in a search, as typed events; tracker, progress line and reports are built from them alone."""
+"""What happens in a search, as typed events; tracker, progress line and reports are built from them alone.
+
+A new elite is a `Settled` that says so. A candidate that failed is `Told` and `Settled` with its status; what
+keeps the search itself from going on is `Failed`.
+"""
 
 from __future__ import annotations
 
@@ -54,4 +58,13 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Event = Told | Settled | GenerationEnded | Stopped
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """The session cannot go on (a room failed, the disk is full), and why; the run can be resumed.
+
+    It is of this session alone: no journal holds it, and no fold yields it.
+    """
+
+    reason: str
+
+
+Event = Told | Settled | GenerationEnded | Stopped | Failed

@@ -9,12 +9,10 @@ from evo.candidate import Candidate, Proposal
 from evo.engine import Engine
 from evo.errors import JournalError, SettingsError
 from evo.events import Event
-from evo.identity import RunIdentity
+from evo.identity import IDENTITY, RunIdentity
 from evo.journal import JournalReader
+from evo.past import JournalPast
 from evo.records import Asked, Evaluated, Pending
-
-IDENTITY = "identity"
-"""Key of the run's identity in the journal's meta, from its first session on."""
 
 TASK = "task"
 """Key of the run's task in the journal's meta, from its first session on."""
@@ -47,6 +45,7 @@ def unlimited(journal: JournalReader, engine: Engine) -> Iterator[Event]:
     Raises:
         JournalError: as `fold`.
     """
+    engine.lean_on(JournalPast(journal))
     yield from engine.limit(Budget())
     for entry in journal.entries():
         if isinstance(entry.record, Asked):
@@ -82,6 +81,4 @@ def _tell_again(record: Evaluated, journal: JournalReader, engine: Engine) -> li
 
 def _candidate(record: Evaluated, proposal: Proposal, journal: JournalReader) -> Candidate:
     kernel = None if record.kernel is None else journal.kernel(record.kernel)
-    return Candidate(
-        proposal=proposal, kernel=kernel, summary=record.summary, syntax=record.syntax, redraws=record.redraws
-    )
+    return record.candidate(proposal, kernel)

@@ -13,6 +13,9 @@ from evo.evaluation import Source
 from evo.objective import Individual
 from evo.settings import SearchRules, SearchSettings
 
+IDENTITY = "identity"
+"""Key of the run's identity in the journal's meta, from its first session on."""
+
 
 class RunIdentity(SearchRules, frozen=True, kw_only=True):
     """What must stay the same for a journal to fold; budgets and counts in flight may change.
@@ -50,14 +53,21 @@ class RunIdentity(SearchRules, frozen=True, kw_only=True):
         return [f"{name} was {was!r}, got {now!r}" for name, was, now in pairs if was != now]
 
 
-def lineage_digest(individuals: Iterable[Individual]) -> str:
-    """Return a SHA-256, in hex, over what came of a search, in number order.
+class LineageDigest:
+    """A SHA-256 over what came of a search, in number order, taken as its individuals settle.
 
     Equal for two runs if and only if they made the same kernels for the same proposals with the same verdicts
     and latencies. Costs, feedback and whether a verdict came from a cache are no part of it.
     """
-    digest = hashlib.sha256()
-    for individual in sorted(individuals, key=lambda individual: individual.number):
+
+    def __init__(self) -> None:
+        """Begin with no individual."""
+        self._digest = hashlib.sha256()
+        self._next = 0
+        self._early: dict[int, bytes] = {}
+
+    def add(self, individual: Individual) -> None:
+        """Take an individual; one whose number is due later waits for those before it."""
         candidate, evaluation = individual.candidate, individual.evaluation
         parts = (
             candidate.proposal,
@@ -68,5 +78,22 @@ def lineage_digest(individuals: Iterable[Individual]) -> str:
             evaluation.plan_digest,
             evaluation.measurements,
         )
-        digest.update(msgspec.json.encode(parts))
+        self._early[individual.number] = msgspec.json.encode(parts)
+        while self._next in self._early:
+            self._digest.update(self._early.pop(self._next))
+            self._next += 1
+
+    def hexdigest(self) -> str:
+        """Return the digest, in hex, of all that were taken, numbers that are missing left out."""
+        digest = self._digest.copy()
+        for number in sorted(self._early):
+            digest.update(self._early[number])
+        return digest.hexdigest()
+
+
+def lineage_digest(individuals: Iterable[Individual]) -> str:
+    """Return the digest of individuals in any order."""
+    digest = LineageDigest()
+    for individual in individuals:
+        digest.add(individual)
     return digest.hexdigest()

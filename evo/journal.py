@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -25,7 +25,7 @@ from evo.candidate import Kernel
 from evo.errors import JournalError, JournalVersionError, RunFolderError
 from evo.lock import FileLock
 from evo.records import Ended, Entry, Evaluated, Opened, Record
-from evo.tables import SCHEMA, lay_out, plainly, require_file
+from evo.tables import LOOKUPS, SCHEMA, lay_out, plainly, require_file
 
 T = TypeVar("T")
 
@@ -71,6 +71,11 @@ class JournalReader:
         with plainly(self.path):
             for seq, at, body in self._db.execute("SELECT seq, at, body FROM events ORDER BY seq"):
                 yield Entry(seq=seq, at=at, record=decoder.decode(body))
+
+    def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query over the tables (`evo.tables`) finds, reading as it goes."""
+        with plainly(self.path):
+            yield from self._db.execute(query, values)
 
     def last(self) -> Entry | None:
         """Return the last record that did not merely open a session; None if there is none."""
@@ -228,6 +233,8 @@ class Journal(JournalReader):
         [verdict] = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise RunFolderError(f"a journal must be whole, got {verdict}: {self.path}")
+        for lookup in LOOKUPS:
+            self._db.execute(lookup)
 
     @contextmanager
     def _writing(self, *, synced: bool) -> Iterator[sqlite3.Connection]:

@@ -9,9 +9,11 @@ from evo.budget import Standing
 from evo.candidate import Candidate
 from evo.evaluation import Evaluation
 from evo.events import GenerationEnded, Settled
+from evo.individuals import Individuals
 from evo.islands import Islands
 from evo.objective import Individual, assess
 from evo.protocols import Portfolio
+from evo.purse import Purse
 from evo.repeats import Repeats
 from evo.settings import SearchRules
 
@@ -28,11 +30,12 @@ class Ledger:
         islands: the populations.
         population: all that are on any island when a generation has ended, best first.
         repeats: the kernels and plans settled so far.
+        purse: what was spent on all that was told, settled or not.
     """
 
-    def __init__(self, rules: SearchRules, portfolio: Portfolio) -> None:
+    def __init__(self, rules: SearchRules, portfolio: Portfolio, purse: Purse | None = None) -> None:
         """Begin with nothing settled."""
-        self.individuals: dict[int, Individual] = {}
+        self.individuals = Individuals()
         self.baseline: Evaluation | None = None
         self.elite: Individual | None = None
         self.generation = 0
@@ -40,14 +43,16 @@ class Ledger:
         self.islands = Islands(rules)
         self.population: tuple[Individual, ...] = ()
         self.repeats = Repeats()
+        self.purse = purse or Purse({})
         self._portfolio = portfolio
         self._elite_generation = 0
+        self._elite_settled = 0
 
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Settled:
         """Give a candidate its final place: repeat or not, fitness, credit, elite. Islands do not change."""
         self.baseline = self.baseline or evaluation
         individual = assess(candidate, self.repeats.settle(candidate, evaluation), self.baseline)
-        self.individuals[candidate.number] = individual
+        self.individuals.add(individual)
         parents = [self.individuals[number] for number in candidate.proposal.parents]
         self._portfolio.credit(individual, parents)
         self.since.append(individual)
@@ -73,6 +78,9 @@ class Ledger:
         stagnant = self.generation - 1 - self._elite_generation
         return Standing(
             told=len(self.individuals),
+            generations=max(self.generation - 1, 0),
+            spend=self.purse.spent,
+            stagnant_evaluations=len(self.individuals) - self._elite_settled,
             stagnant_generations=max(stagnant, 0),
             speedup=None if self.elite is None else self.elite.speedup,
         )
@@ -83,4 +91,5 @@ class Ledger:
         if selection.best(rivals) is not individual:
             return False
         self.elite, self._elite_generation = individual, self.generation
+        self._elite_settled = len(self.individuals)
         return True

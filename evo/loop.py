@@ -14,10 +14,11 @@ from evo.engine import Engine
 from evo.errors import KernevoError
 from evo.evaluation import Cost, Evaluation
 from evo.events import Event, Stopped
-from evo.fold import IDENTITY, TASK, pending
-from evo.identity import RunIdentity
+from evo.fold import TASK, pending
+from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal
 from evo.making import make, malformed, writable
+from evo.past import JournalPast
 from evo.protocols import Evaluator, SparingEvaluator, Tracker
 from evo.records import Asked, Ended, Evaluated, Pending
 from evo.settings import Mode
@@ -49,6 +50,7 @@ class Search:
                 f"the engine takes evaluations {engine.source} on {engine.device}, "
                 f"got an evaluator {evaluator.source} on {evaluator.device}"
             )
+        engine.lean_on(JournalPast(journal))
         self._engine = engine
         self._evaluator = evaluator
         self._journal = journal
@@ -168,6 +170,7 @@ class Search:
             evaluation=evaluation,
             syntax=candidate.syntax,
             redraws=candidate.redraws,
+            spend=candidate.spend,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
         return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)

@@ -30,7 +30,8 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
         if not engine.repeats(candidate):
             break
         drawn = await _draw(redrawn(proposal, attempt), engine)
-        candidate = msgspec.structs.replace(drawn, proposal=proposal, redraws=attempt)
+        paid = candidate.spend + drawn.spend
+        candidate = msgspec.structs.replace(drawn, proposal=proposal, redraws=attempt, spend=paid)
     return candidate
 
 
@@ -45,12 +46,17 @@ async def _draw(proposal: Proposal, engine: Engine) -> Candidate:
     parents = [engine.individuals[number] for number in proposal.parents]
     answer = await engine.operators[proposal.operator].propose(proposal, parents, engine.task)
     if not isinstance(answer, Draft):
-        return Candidate(proposal=proposal, kernel=None, summary=_one_line(answer.reason))
+        return Candidate(
+            proposal=proposal, kernel=None, summary=_one_line(answer.reason), spend=answer.spend
+        )  # fmt: skip
     if not _is_text(answer.kernel):
-        return Candidate(proposal=proposal, kernel=None, summary="the source is not Unicode text")
-    kernel, summary = answer.kernel, _one_line(answer.summary)
-    syntax = syntax_digest(kernel.source)
-    return Candidate(proposal=proposal, kernel=kernel, summary=summary, syntax=syntax)
+        return Candidate(
+            proposal=proposal, kernel=None, summary="the source is not Unicode text", spend=answer.spend
+        )  # fmt: skip
+    return Candidate(
+        proposal=proposal, kernel=answer.kernel, summary=_one_line(answer.summary),
+        syntax=syntax_digest(answer.kernel.source), spend=answer.spend,
+    )  # fmt: skip
 
 
 def malformed(candidate: Candidate, source: Source, device: str) -> Evaluation:

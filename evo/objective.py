@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import msgspec
 from deap import base
@@ -21,7 +22,7 @@ class KernelFitness(base.Fitness):  # type: ignore[misc]
     weights = (1.0, 1.0)
 
 
-class Individual(msgspec.Struct, eq=False, frozen=True, kw_only=True):
+class Individual(msgspec.Struct, eq=False, frozen=True, kw_only=True, weakref=True):
     """A candidate, its evaluation as settled by the engine, and its DEAP fitness."""
 
     candidate: Candidate
@@ -39,7 +40,27 @@ class Individual(msgspec.Struct, eq=False, frozen=True, kw_only=True):
         return float(2.0 ** self.fitness.values[1]) if self.evaluation.passed else None
 
 
-def progress(evaluation: Evaluation) -> float:
+class Judged(Protocol):
+    """What of an evaluation says how far it came; as `Evaluation` has it."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passed."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that ended it."""
+
+    @property
+    def checks_passed(self) -> int:
+        """Correctness checks passed."""
+
+    @property
+    def checks_total(self) -> int:
+        """Correctness checks made."""
+
+
+def progress(evaluation: Judged) -> float:
     """Return how far through the cascade an evaluation came: its stage, plus the share of checks passed.
 
     Passed evaluations get one more than the last stage, so that correct always beats wrong.

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from evo.candidate import Kernel, Proposal
+from evo.candidate import FREE, Kernel, Proposal, Spend
 from evo.evaluation import Evaluation, Source
 from evo.events import Event
 from evo.objective import Individual
@@ -16,16 +16,18 @@ from evo.task import Task
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An operator's answer: a kernel, and one line that says what was done."""
+    """An operator's answer: a kernel, one line that says what was done, and what was paid for it."""
 
     kernel: Kernel
     summary: str
+    spend: Spend = FREE
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """An operator's answer that holds no kernel, and why."""
+    """An operator's answer that holds no kernel, and why; it may have been paid for all the same."""
 
     reason: str
+    spend: Spend = FREE
 
 
 class Operator(Protocol):
@@ -46,6 +48,15 @@ class Operator(Protocol):
         self, proposal: Proposal, parents: Sequence[Individual], task: Task
     ) -> Draft | Malformed:
         """Return a kernel made from the parents; the same proposal and parents give the same kernel."""
+
+
+@runtime_checkable
+class Spending(Protocol):
+    """An operator whose answers are paid for. While it is at work, `most` is held back from the budget."""
+
+    @property
+    def most(self) -> Spend:
+        """The most that one answer may cost, all calls that it takes included."""
 
 
 class Portfolio(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evo.candidate import Candidate, Proposal
+from evo.candidate import FREE, Candidate, Kernel, Proposal, Spend
 from evo.evaluation import Evaluation, Status
 
 ATTEMPTS = 2
@@ -29,7 +29,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
     proposal: Proposal
 
 
-class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
+class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defaults=True):
     """A candidate was evaluated.
 
     Attributes:
@@ -39,6 +39,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
         kernel: digest of its source, which is among the journal's blobs; None if it is malformed.
         evaluation: as the evaluator said it; repeats are found by the fold.
         syntax, redraws: the candidate's; journals of before hold neither.
+        spend: what was paid for the candidate, however often it is evaluated.
     """
 
     number: int
@@ -48,6 +49,14 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     evaluation: Evaluation
     syntax: str | None = None
     redraws: int = 0
+    spend: Spend = FREE
+
+    def candidate(self, proposal: Proposal, kernel: Kernel | None) -> Candidate:
+        """Return the candidate that was told, made for this proposal, with its kernel if it has one."""
+        return Candidate(
+            proposal=proposal, kernel=kernel, summary=self.summary, syntax=self.syntax, redraws=self.redraws,
+            spend=self.spend,
+        )  # fmt: skip
 
     @property
     def final(self) -> bool:

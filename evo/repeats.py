@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from evo.candidate import Candidate
@@ -12,7 +13,7 @@ class Repeats:
     """Remembers the first candidate with each kernel, normalised syntax and plan, in settling order."""
 
     def __init__(self) -> None:
-        self._firsts: dict[str, int] = {}
+        self._firsts: dict[bytes, int] = {}
 
     def first_like(self, candidate: Candidate) -> int | None:
         """Return the first settled candidate with the same kernel or the same syntax, if there is one."""
@@ -21,7 +22,7 @@ class Repeats:
 
     def first_doing(self, plan_digest: str) -> int | None:
         """Return the first settled candidate with this plan, if there is one."""
-        return self._firsts.get(f"plan {plan_digest}")
+        return self._firsts.get(_key("plan", plan_digest))
 
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation, as a duplicate of the first candidate with the same kernel or plan if any.
@@ -30,7 +31,7 @@ class Repeats:
         """
         digests = list(_told(candidate))
         if evaluation.plan_digest is not None:
-            digests.append(f"plan {evaluation.plan_digest}")
+            digests.append(_key("plan", evaluation.plan_digest))
         known = [self._firsts[digest] for digest in digests if digest in self._firsts]
         first = min(known, default=candidate.number)
         for digest in digests:
@@ -38,9 +39,14 @@ class Repeats:
         return evaluation if first == candidate.number else evaluation.as_duplicate_of(first)
 
 
-def _told(candidate: Candidate) -> Iterator[str]:
+def _told(candidate: Candidate) -> Iterator[bytes]:
     """Yield what a candidate is told by before anything is known of its plan."""
     if candidate.kernel is not None:
-        yield f"kernel {candidate.kernel.digest}"
+        yield _key("kernel", candidate.kernel.digest)
     if candidate.syntax is not None:
-        yield f"syntax {candidate.syntax}"
+        yield _key("syntax", candidate.syntax)
+
+
+def _key(kind: str, digest: str) -> bytes:
+    """Return a short digest, since every candidate's stay in memory."""
+    return hashlib.blake2b(f"{kind} {digest}".encode(), digest_size=16).digest()

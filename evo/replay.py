@@ -10,8 +10,8 @@ from evo.candidate import Proposal
 from evo.engine import Engine
 from evo.errors import RunFolderError
 from evo.events import Event
-from evo.fold import IDENTITY, TASK, unlimited
-from evo.identity import RunIdentity
+from evo.fold import TASK, unlimited
+from evo.identity import IDENTITY, RunIdentity
 from evo.islands import Islands
 from evo.journal import JournalReader
 from evo.objective import Individual
@@ -20,8 +20,8 @@ from evo.settings import Mode
 from evo.task import Task
 
 
-def recorded_engine(journal: JournalReader) -> Engine:
-    """Return a fresh engine that will ask what the journal says was asked; `replay` fills it.
+def recorded_task(journal: JournalReader) -> tuple[Task, RunIdentity]:
+    """Return a run's task, and what it can be resumed with.
 
     Raises:
         RunFolderError: no session of the run has begun.
@@ -29,6 +29,16 @@ def recorded_engine(journal: JournalReader) -> Engine:
     task, identity = journal.meta(TASK, Task), journal.meta(IDENTITY, RunIdentity)
     if task is None or identity is None:
         raise RunFolderError(f"a run can be read once a session has begun, none has: {journal.path}")
+    return task, identity
+
+
+def recorded_engine(journal: JournalReader) -> Engine:
+    """Return a fresh engine that will ask what the journal says was asked; `replay` fills it.
+
+    Raises:
+        RunFolderError: no session of the run has begun.
+    """
+    task, identity = recorded_task(journal)
     asked = (entry.record.proposal for entry in journal.entries() if isinstance(entry.record, Asked))
     proposer = RecordedProposer({proposal.number: proposal for proposal in asked})
     return Engine(task, identity.settings(), {}, _NoChoice(), identity.source, identity.device, proposer)

@@ -23,6 +23,15 @@ TABLES = (
     "CREATE UNIQUE INDEX told_once ON events(body ->> '$.number', body ->> '$.attempt') WHERE kind = 'told'",
 )
 
+LOOKUPS = (
+    "CREATE INDEX IF NOT EXISTS kernels ON events(substr(body ->> '$.kernel', 1, 16)) WHERE kind = 'told'",
+    "CREATE INDEX IF NOT EXISTS syntaxes ON events(substr(body ->> '$.syntax', 1, 16)) WHERE kind = 'told'",
+    "CREATE INDEX IF NOT EXISTS plans ON events(substr(body ->> '$.evaluation.plan_digest', 1, 16)) "
+    "WHERE kind = 'told'",
+)
+"""Indices by the first half of half a digest: enough to find by, and a quarter of its length to keep. A
+journal that lacks them is read all the same, and gets them when it is next opened for writing."""
+
 
 def require_file(path: Path) -> None:
     """Check that there is a file.
@@ -60,7 +69,7 @@ def lay_out(path: Path) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         with db:
             db.execute("BEGIN IMMEDIATE")
-            for table in TABLES:
+            for table in (*TABLES, *LOOKUPS):
                 db.execute(table)
             db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
 

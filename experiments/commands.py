@@ -19,12 +19,16 @@ from rich.console import Console
 from rich.table import Table
 
 from evo.candidate import Kernel
+from evo.credit import Credits, credits_of
 from evo.engine import Engine
 from evo.errors import UsageError
 from evo.evaluation import Evaluation, Status
+from evo.events import Settled
+from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
-from evo.replay import recorded_engine, replay
+from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
+from evo.replay import recorded_engine, recorded_task, replay
 from evo.task import Role, Task
 from experiments import console, render
 from experiments.build import build_engine, buildable, located, open_evaluator
@@ -64,16 +68,20 @@ def resume(folder: Path, changes: Sequence[str], quiet: bool) -> int:
 
 def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
-    with _reading(folder) as (engine, reason):
+    with _reading(folder) as journal:
+        engine, digest = _replayed(journal)
+        credits = credits_of(journal)
         show(
-            render.status_data(folder, engine, reason), lambda console: _print_status(console, engine, reason)
+            render.status_data(folder, engine, credits, digest),
+            lambda console: _print_status(console, engine, credits),
         )
 
 
 def best(folder: Path, show: Printer) -> None:
     """Report the best kernel of a run."""
-    with _reading(folder) as (engine, _):
-        elite = engine.elite
+    with _reading(folder) as journal:
+        number = credits_of(journal).elite
+        elite = None if number is None else JournalPast(journal).individual(number)
         if elite is None or elite.candidate.kernel is None:
             raise UsageError(f"run {folder} has no best kernel yet: nothing is evaluated")
         source = elite.candidate.kernel.source
@@ -84,22 +92,27 @@ def best(folder: Path, show: Printer) -> None:
 
 
 def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
-    """Report the line of descent of a candidate, or those related to it."""
-    with _reading(folder) as (engine, _):
-        if engine.elite is None:
+    """Report the line of descent of a candidate, or those related to it; nothing is folded."""
+    with _reading(folder) as journal:
+        proposals, individuals = RecordedProposals(journal), RecordedIndividuals(journal)
+        start = credits_of(journal).elite if number is None else number
+        if start is None or 0 not in proposals:
             raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
-        start = engine.elite.number if number is None else number
-        family = Lineage(engine.individuals)
+        family = Lineage(proposals)
         related: dict[str, Callable[[int], tuple[int, ...]]] = {
             "line": family.line,
             "ancestors": family.ancestors,
             "descendants": family.descendants,
-            "all": lambda _: tuple(engine.individuals),
+            "all": lambda _: tuple(proposals),
         }
         numbers = related[relation](start)
+        seed = individuals[0].evaluation
+        title = f"{_task_of(journal).name} on {seed.device} ({seed.source})"
         show(
-            render.lineage_data(engine, numbers),
-            lambda console: render.show_candidates(console, engine, numbers, steps=relation == "line"),
+            render.lineage_data(individuals, numbers),
+            lambda console: render.show_candidates(
+                console, title, individuals, numbers, steps=relation == "line"
+            ),
         )
 
 
@@ -175,7 +188,8 @@ def _search(session: Session, quiet: bool) -> int:
         reason = _watched(session, quiet)
         if not quiet:
             out = console.output()
-            render.show_outcome(out, session.folder, session.engine, reason)
+            credits = credits_of(session.journal)
+            render.show_outcome(out, session.folder, session.engine, credits, reason)
             if session.settings.tracking.enabled:
                 store = without_secrets(store_uri(session.folder, session.settings))
                 out.print(f"see it: {_viewer(store)}")
@@ -199,18 +213,35 @@ async def _evaluate(kernel: Kernel, task: Task, settings: FitnessSettings) -> tu
 
 
 @contextlib.contextmanager
-def _reading(folder: Path) -> Iterator[tuple[Engine, str | None]]:
-    """Read a run back from its journal, also while it is searching; yield its engine and why it stopped."""
+def _reading(folder: Path) -> Iterator[JournalReader]:
+    """Open the journal of a run, also while it is searching.
+
+    Raises:
+        RunFolderError: no session of the run has begun.
+    """
     existing_run_folder(folder, JOURNAL)
     with JournalReader(folder / JOURNAL) as journal:
-        engine = recorded_engine(journal)
-        for _ in replay(journal, engine):
-            pass
-        yield engine, engine.stopped
+        _task_of(journal)
+        yield journal
 
 
-def _print_status(console: Console, engine: Engine, reason: str | None) -> None:
-    render.show_table(console, engine)
+def _task_of(journal: JournalReader) -> Task:
+    """Return the task of a run."""
+    return recorded_task(journal)[0]
+
+
+def _replayed(journal: JournalReader) -> tuple[Engine, str]:
+    """Return the engine of a run as far as it came, and its lineage's digest."""
+    engine, digest = recorded_engine(journal), LineageDigest()
+    for event in replay(journal, engine):
+        if isinstance(event, Settled):
+            digest.add(event.individual)
+    return engine, digest.hexdigest()
+
+
+def _print_status(console: Console, engine: Engine, credits: Credits) -> None:
+    render.show_table(console, engine, credits)
+    reason = engine.stopped
     console.print(f"stopped: {reason}" if reason else "not stopped: searching, or interrupted")
 
 

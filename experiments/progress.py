@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from evo.evaluation import Source, Status
-from evo.events import Event, GenerationEnded, Settled, Told
+from evo.evaluation import Source
+from evo.events import Event, GenerationEnded
+from experiments.tally import Tally
 
 SECONDS_A_FRAME = 0.1
-
-
-class Tally:
-    """What the events so far add up to."""
-
-    def __init__(self) -> None:
-        self.told = 0
-        self.generation = 0
-        self.best: float | None = None
-        self.stopped: str | None = None
-        self.statuses: Counter[Status] = Counter()
-        self._unsettled: dict[int, Status] = {}
-        self._next = 0
-
-    def add(self, event: Event) -> None:
-        """Take note of an event; a repeat counts as DUPLICATE once it is settled."""
-        if isinstance(event, Told):
-            self.told, self.generation = event.told, self._next
-            self.statuses[event.status] += 1
-            self._unsettled[event.number] = event.status
-        elif isinstance(event, Settled):
-            individual = event.individual
-            former = self._unsettled.pop(individual.number, None)
-            if former is not None:
-                self.statuses[former] -= 1
-            self.statuses[individual.evaluation.status] += 1
-            if event.elite:
-                self.best = individual.speedup
-        elif isinstance(event, GenerationEnded):
-            self.told = max(self.told, event.told)
-            self.generation = event.generation
-            self._next = event.generation + 1
-        else:
-            self.stopped = event.reason
-
-    @property
-    def counts(self) -> str:
-        """How candidates ended: passed first, then the most frequent."""
-        ranked = sorted(
-            self.statuses.items(), key=lambda pair: (pair[0] is not Status.PASSED, -pair[1], pair[0])
-        )
-        return " ".join(f"{status.lower().replace('_', ' ')} {count}" for status, count in ranked if count)
 
 
 class Progress:
@@ -70,31 +28,27 @@ class Progress:
         console: Console,
         source: Source,
         evaluations: int | None,
-        past: Iterable[Event] = (),
+        past: Tally | None = None,
         *,
         quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the console, the source of all figures and the budget of evaluations (None: no end in sight).
 
-        `past` is what former sessions saw (`evo.fold.fold`): it counts as done, but not for the rate. `clock`
-        returns seconds.
+        `past` is what former sessions saw: it counts as done, but not for the rate. `clock` returns seconds.
         """
         self._console = console
         self._source = source
         self._evaluations = evaluations
         self._quiet = quiet
         self._clock = clock
-        self._tally = Tally()
-        for event in past:
-            self._tally.add(event)
+        self._tally = past or Tally()
         self._tally.stopped = None
         self._first = self._tally.told
         self._begun: float | None = None
         self._drawn = 0.0
         self._live: Live | None = None
         self._closed = False
-        self._failed = False
 
     def start(self) -> None:
         """Show that the search begins, and start to count time; the first event does so if nobody has."""
@@ -120,10 +74,6 @@ class Progress:
         elif isinstance(event, GenerationEnded):
             self._print(self._line())
 
-    def fail(self) -> None:
-        """Take note that the search cannot go on, which whoever raised the error says; close comes next."""
-        self._failed = True
-
     def close(self) -> None:
         """Show how the search ended, and leave the console as it was."""
         if self._begun is None or self._closed:
@@ -140,7 +90,7 @@ class Progress:
     def _end(self) -> str:
         if self._tally.stopped is not None:
             return f"stopped: {self._tally.stopped}"
-        return "failed" if self._failed else "interrupted"
+        return "interrupted" if self._tally.failed is None else "failed"
 
     def _line(self) -> str:
         """Return the line: generation, evaluations, best, rate, time to go, how candidates ended."""

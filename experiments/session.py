@@ -10,9 +10,8 @@ import msgspec
 
 from evo.engine import Engine
 from evo.errors import SettingsError
-from evo.events import Event
-from evo.fold import IDENTITY, TASK, fold
-from evo.identity import RunIdentity
+from evo.fold import TASK, fold
+from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
 from evo.protocols import Tracker
@@ -24,6 +23,7 @@ from experiments.interrupts import stopping
 from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_whole
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task
+from experiments.tally import Tally
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +34,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         settings: as resolved when the run began, with this session's changes.
         journal: open for writing; whoever opened the session closes it.
         engine: with the journal folded in.
-        past: what former sessions saw.
+        past: what former sessions saw, added up.
     """
 
     folder: Path
     settings: RunSettings
     journal: Journal
     engine: Engine
-    past: tuple[Event, ...] = ()
+    past: Tally = msgspec.field(default_factory=Tally)
 
 
 def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
@@ -73,7 +73,7 @@ def go_on(folder: Path, settings: RunSettings) -> Session:
     try:
         _refuse_changes(journal, settings)
         engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task))
-        past = tuple(fold(journal, engine))
+        past = Tally(fold(journal, engine))
         write_whole(folder / SETTINGS, settings.to_toml())
     except BaseException:
         journal.close()

@@ -4,8 +4,9 @@ Journal first: MLflow is a projection of the events, which `tracking_sync` can w
 point that a run has already, with the same value, is not written again. A point's time is when its event was
 recorded; two stores are equal when their keys, steps and values are.
 
-A run is RUNNING while a tracker is open, FINISHED once the search has stopped, and KILLED when the tracker
-was closed before that (interrupted, or failed). Resuming makes it RUNNING. Only `kill -9` leaves it RUNNING.
+A run is RUNNING while a tracker is open, FINISHED once the search has stopped, FAILED if it could not go on,
+and KILLED when the tracker was closed before that (interrupted). Resuming makes it RUNNING. Only `kill -9`
+leaves it RUNNING.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ ENVIRONMENT = {
 
 # An outage is ours to tell, once; what these write to the terminal beside it would break the live line.
 LOUD = ("mlflow", "alembic", "urllib3.connectionpool")
+ENDINGS = frozenset({"stop_reason", "failure"})
+"""Tags that say how a session ended; the next one takes them away."""
+
 METRICS_A_BATCH = 1000
 OTHERS_A_BATCH = 100
 VALUE_LENGTH = 6000
@@ -102,7 +106,7 @@ class MlflowRun:
         self._id = run_id
         self._projection = Projection()
         self.held: set[Point] = set()
-        self._finished = False
+        self._status = "KILLED"
 
     def open(self) -> str | None:
         """Find the run, or make one if there is none; return its id if it is a new one."""
@@ -114,8 +118,8 @@ class MlflowRun:
             else:
                 self.held = _held(self._client, found)
                 self._client.update_run(found.info.run_id, status="RUNNING")
-                if "stop_reason" in found.data.tags:
-                    self._client.delete_tag(found.info.run_id, "stop_reason")
+                for ending in ENDINGS.intersection(found.data.tags):
+                    self._client.delete_tag(found.info.run_id, ending)
             self._describe({} if found is None else found.data.params)
         return self.id if found is None else None
 
@@ -135,12 +139,12 @@ class MlflowRun:
                 for artifact in write.artifacts:
                     self._client.log_text(self.id, artifact.text, artifact.path)
             self._tag({key: value for _, write in writes for key, value in write.tags.items()})
-        self._finished = self._finished or any(write.finished for _, write in writes)
+        self._status = next((write.status for _, write in reversed(writes) if write.status), self._status)
 
     def close(self) -> None:
-        """End the run: FINISHED if the search has stopped, else KILLED."""
+        """End the run: FINISHED if the search has stopped, FAILED if it could not go on, else KILLED."""
         with reaching(self._uri):
-            self._client.set_terminated(self.id, "FINISHED" if self._finished else "KILLED")
+            self._client.set_terminated(self.id, self._status)
 
     def replace(self) -> str:
         """Delete the run (MLflow can still restore it), make an empty one and return its id."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from typing import Literal
 
 import msgspec
 
 from evo.evaluation import Measurement, Stage, Status
-from evo.events import Event, GenerationEnded, Settled, Stopped
+from evo.events import Event, Failed, GenerationEnded, Settled, Stopped
 from evo.objective import Individual
 from experiments.tracking_settings import cut
 
@@ -105,7 +106,7 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     points: list[Point] = []
     artifacts: list[Artifact] = []
     tags: dict[str, str] = {}
-    finished: bool = False
+    status: Literal["FINISHED", "FAILED"] | None = None
 
 
 class Projection:
@@ -123,7 +124,9 @@ class Projection:
             return self._of_generation(event)
         if isinstance(event, Stopped):
             best = [] if self._best is None else [Artifact("best.py", _source(self._best))]
-            return Writes(artifacts=best, tags={"stop_reason": event.reason}, finished=True)
+            return Writes(artifacts=best, tags={"stop_reason": event.reason}, status="FINISHED")
+        if isinstance(event, Failed):
+            return Writes(tags={"failure": event.reason}, status="FAILED")
         return Writes()
 
     def _of_settled(self, event: Settled) -> Writes:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from evo.engine import Engine
 from evo.errors import KernevoError
+from evo.events import Failed
 from evo.protocols import Tracker
 from experiments.console import messages
 from experiments.progress import Progress
@@ -35,8 +36,9 @@ def watching(session: Session, quiet: bool) -> Iterator[list[Tracker]]:
         if session.settings.tracking.enabled:
             trackers.append(_mlflow(session, console))
         yield trackers
-    except KernevoError:
-        progress.fail()
+    except KernevoError as error:
+        for tracker in trackers:
+            tracker.record(Failed(reason=str(error)))
         raise
     finally:
         for tracker in trackers:

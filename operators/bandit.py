@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from evo.errors import SettingsError
+from evo.gain import gain
 from evo.objective import Individual
 from evo.proposing import SEED_OPERATOR
-from operators.gain import gain
 
 PRIOR = 1.0  # evaluations that the mean of all operators counts for in the estimate of each
 

@@ -2,13 +2,15 @@
 
 `python -m experiments.bench.endurance [CANDIDATES]`. Evaluations take no time, so that as many are made in
 minutes as a search makes in days. Open files, threads and child processes must not grow at all; memory may
-grow by what the search remembers of each candidate.
+grow by what tells repeats apart, which are told in bytes a candidate.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -107,6 +109,15 @@ def held() -> dict[str, float]:
     }
 
 
+def memory_growth(samples: Sequence[dict[str, float]]) -> float:
+    """Return the bytes by which memory grew a candidate: the median of the slopes between all samples."""
+    slopes = [
+        (after["memory_mib"] - before["memory_mib"]) / (after["told"] - before["told"])
+        for before, after in itertools.combinations(samples, 2)
+    ]
+    return 2**20 * statistics.median(slopes)
+
+
 def main(candidates: int) -> None:
     """Search, and write what was held."""
     gauge = Gauge(candidates // SAMPLES)
@@ -125,11 +136,13 @@ def main(candidates: int) -> None:
         "statuses": {str(status): count for status, count in sorted(gauge.statuses.items())},
         "samples": gauge.samples,
         "journal_bytes_a_candidate": round(size),
+        "memory_bytes_a_candidate": round(memory_growth(gauge.samples)),
     }
     for sample in gauge.samples:
         print("  ".join(f"{name} {value:,}" for name, value in sample.items()))
     print(figures["statuses"])
-    print(f"journal bytes a candidate {figures['journal_bytes_a_candidate']:,}")
+    for what in ("journal", "memory"):
+        print(f"{what} bytes a candidate {figures[f'{what}_bytes_a_candidate']:,}")
     print(write_results("endurance", figures))
 
 

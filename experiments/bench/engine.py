@@ -1,5 +1,7 @@
 """What the search itself costs a candidate: asks, tells, selection and journal, with nothing to evaluate.
 
+And what it costs to read a run: to resume it, to ask for operators' credit and for a candidate's lineage.
+
 `python -m experiments.bench.engine [CANDIDATES...]`. The operator answers at once with a new kernel, the
 evaluator with a verdict drawn from its source; all else is a run as ever: loop, engine, SQLite file on disk.
 Each run and each resume has a process of its own, so that peaks of memory are its own too.
@@ -24,21 +26,27 @@ from typing import Any
 
 from evo.budget import Budget
 from evo.candidate import Kernel, Proposal
+from evo.credit import credits_of
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.events import Event, GenerationEnded
 from evo.fold import fold
-from evo.journal import Journal
+from evo.journal import Journal, JournalReader
+from evo.lineage import Lineage
 from evo.loop import Search
 from evo.objective import Individual
+from evo.past import RecordedIndividuals, RecordedProposals
 from evo.protocols import Draft, Malformed, Operator
 from evo.settings import Mode, SearchSettings
 from evo.task import Role, Task, Workload
 from experiments.bench.results import write_results
 
 SIZES = (1_000, 10_000, 100_000)
-EDGE = 10
-"""Growth compares the last tenth of a run with the first."""
+TENTHS = 10
+"""Parts of a run whose medians growth is read off."""
+
+ASKED = 200
+"""Candidates whose lineage is asked for, spread over the run."""
 
 BODY = "".join(
     f"# line {line} of a kernel of usual length, which is about three thousand characters\n"
@@ -151,28 +159,38 @@ def null_engine(mode: Mode, candidates: int, operator: Operator | None = None) -
 def searched(mode: Mode, candidates: int, path: Path) -> dict[str, float]:
     """Search, and return milliseconds a candidate, their growth over the run, the memory and the file's size.
 
-    The median is over generations, each with its asks, tells and end, per candidate. Growth compares CPU
-    times, and the lower quartiles of them: other work on the machine is no growth.
+    The median is over generations, each with its asks, tells and end, per candidate. Growth is of CPU time,
+    which other work on the machine stretches less than the clock's.
     """
     engine, watch = null_engine(mode, candidates), Stopwatch()
     with Journal.create(path) as journal:
         asyncio.run(Search(engine, NullEvaluator(), journal, [watch]).run("null"))
     offspring = engine.settings.offspring
     wall, cpu = milliseconds(watch.wall, offspring), milliseconds(watch.cpu, offspring)
-    edge = max(len(cpu) // EDGE, 1)
     return {
         "median_ms": statistics.median(wall),
         "mean_ms": statistics.mean(wall),
         "median_cpu_ms": statistics.median(cpu),
-        "growth": lower_quartile(cpu[-edge:]) / lower_quartile(cpu[:edge]),
+        "growth": growth(cpu),
         "memory_mib": _memory_mib(),
         "journal_bytes_a_candidate": path.stat().st_size / candidates,
     }
 
 
-def lower_quartile(values: Sequence[float]) -> float:
-    """Return the value that a quarter of them do not reach."""
-    return sorted(values)[len(values) // 4]
+def growth(values: Sequence[float]) -> float:
+    """Return how the values end over how they begin: both ends of a line through the medians of the tenths.
+
+    The line is Theil and Sen's (the median of the slopes between all pairs, through the medians), so that a
+    tenth or two under which the machine had other work do not count.
+    """
+    size = max(len(values) // TENTHS, 1)
+    medians = [
+        statistics.median(values[at : at + size]) for at in range(0, size * TENTHS, size) if values[at:]
+    ]
+    pairs = itertools.combinations(enumerate(medians), 2)
+    slope = statistics.median([(after - before) / (j - i) for (i, before), (j, after) in pairs] or [0.0])
+    middle, centre = statistics.median(medians), (len(medians) - 1) / 2
+    return (middle + slope * centre) / (middle - slope * centre)
 
 
 def resumed(mode: Mode, candidates: int, path: Path) -> dict[str, float]:
@@ -187,6 +205,32 @@ def resumed(mode: Mode, candidates: int, path: Path) -> dict[str, float]:
     return {"resume_seconds": time.perf_counter() - start, "resume_memory_mib": _memory_mib()}
 
 
+def queried(mode: Mode, candidates: int, path: Path) -> dict[str, float]:  # noqa: ARG001
+    """Ask the journal for credit and lineages, and return the CPU time that each took; nothing is folded."""
+    with JournalReader(path) as journal:
+        start = time.process_time()
+        credits = credits_of(journal)
+        credit_seconds = time.process_time() - start
+        assert sum(credits.statuses.values()) == candidates, credits.statuses
+        spans = []
+        for number in range(0, candidates, max(candidates // ASKED, 1)):
+            start = time.process_time()
+            individuals = RecordedIndividuals(journal)
+            assert [individuals[each] for each in Lineage(RecordedProposals(journal)).line(number)]
+            spans.append(1e3 * (time.process_time() - start))
+        start = time.process_time()
+        assert len(Lineage(RecordedProposals(journal)).descendants(0)) == candidates - 1
+    return {
+        "credit_seconds": credit_seconds,
+        "lineage_median_ms": statistics.median(spans),
+        "lineage_worst_ms": max(spans),
+        "descendants_seconds": time.process_time() - start,
+    }
+
+
+STEPS = {"searched": searched, "resumed": resumed, "queried": queried}
+
+
 def main(sizes: Sequence[int]) -> None:
     """Measure and write the result."""
     figures: dict[str, Any] = {"fsync_ms": _fsync_ms()}
@@ -194,9 +238,9 @@ def main(sizes: Sequence[int]) -> None:
     for mode, candidates in ((mode, size) for size in sizes for mode in Mode):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.sqlite"
-            seen = _in_child("searched", mode, candidates, path) | _in_child(
-                "resumed", mode, candidates, path
-            )
+            seen: dict[str, float] = {}
+            for step in STEPS:
+                seen |= _in_child(step, mode, candidates, path)
         figures[f"{mode} {candidates}"] = seen
         for name, value in seen.items():
             print(f"{mode:14}{candidates:10,} {name:27} {value:10.3f}", flush=True)
@@ -230,8 +274,7 @@ def _synced(descriptor: int) -> Iterator[float]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["searched"], ["resumed"]):
-        step = searched if sys.argv[1] == "searched" else resumed
-        print(json.dumps(step(Mode(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))))
+    if sys.argv[1:2] and sys.argv[1] in STEPS:
+        print(json.dumps(STEPS[sys.argv[1]](Mode(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))))
     else:
         main([int(size) for size in sys.argv[1:]] or SIZES)

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from evo.events import Event, Stopped
+from evo.events import Event, Failed, Stopped
 from evo.protocols import Tracker
 from tests.evo.driving import drive
 from tests.standins import synthetic_engine
@@ -35,6 +35,11 @@ class TrackerContract:
         self, tracker: Tracker, events: list[Event]
     ) -> None:
         for event in events[len(events) // 2 :]:
+            tracker.record(event)
+        tracker.close()
+
+    def test_it_takes_a_search_that_cannot_go_on(self, tracker: Tracker, events: list[Event]) -> None:
+        for event in [*events[: len(events) // 2], Failed(reason="the disk is full")]:
             tracker.record(event)
         tracker.close()
 

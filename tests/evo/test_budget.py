@@ -7,7 +7,8 @@ import math
 import msgspec
 import pytest
 
-from evo.budget import Budget, Standing, evaluations_made, spent, stagnated
+from evo.budget import CHECKS, Budget, Standing, evaluations_made, spent, stagnated
+from evo.candidate import Spend
 from evo.errors import SettingsError
 
 
@@ -34,6 +35,25 @@ def test_a_budget_read_from_data_is_checked_too():
             {"stagnant_generations": 8},
             "no gain in 8 generations",
         ),
+        (Budget(generations=3), {"generations": 2}, {"generations": 3}, "3 generations made"),
+        (
+            Budget(tokens=100),
+            {"spend": Spend(tokens_in=60, tokens_out=39)},
+            {"spend": Spend(tokens_in=60, tokens_out=52)},
+            "112 of 100 tokens spent",
+        ),
+        (
+            Budget(dollars=0.5),
+            {"spend": Spend(dollars=0.499)},
+            {"spend": Spend(dollars=0.5)},
+            "0.5 of 0.5 dollars spent",
+        ),
+        (
+            Budget(stagnant_evaluations=40),
+            {"stagnant_evaluations": 39},
+            {"stagnant_evaluations": 40},
+            "no gain in 40 evaluations",
+        ),
         (Budget(target_speedup=2.0), {"speedup": 1.99}, {"speedup": 2.0}, "target speed-up 2.0x reached"),
         (
             Budget(wall_seconds=60),
@@ -54,3 +74,21 @@ def test_checks_compose():
     assert spent(budget, standing, [stagnated, evaluations_made]) == "no gain in 1 generation"
     assert spent(budget, standing, [evaluations_made]) == "1 evaluation made"
     assert spent(budget, standing, []) is None
+
+
+def test_every_limit_has_a_rule():
+    assert len(CHECKS) == len(Budget.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [{"tokens_in": -1}, {"tokens_out": -1}, {"dollars": -0.1}, {"dollars": math.inf}, {"dollars": math.nan}],
+)
+def test_a_spend_is_finite_and_not_negative(amount):
+    with pytest.raises(ValueError, match="finite and not negative, got Spend"):
+        Spend(**amount)
+
+
+def test_spends_add_up():
+    one = Spend(tokens_in=3, tokens_out=4, dollars=0.25)
+    assert (one + one, (one * 2).tokens, one * 0) == (one * 2, 14, Spend())

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 
 from evo.candidate import Kernel
+from evo.credit import credits_of
 from evo.journal import JournalReader
 from evo.replay import recorded_engine, replay
 from evo.task import Task
 from experiments.console import output
-from experiments.render import show_candidates, show_outcome
+from experiments.render import heading, show_candidates, show_outcome
 from experiments.run_folder import JOURNAL
 from experiments.suites.loader import SUITES
 from tests.experiments.commanding import KERNEVO, SMALL, kernevo, quick_run
@@ -65,7 +66,8 @@ def test_the_outcome_on_a_pipe_is_whole(folder: Path, capsys: pytest.CaptureFixt
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
         list(replay(journal, engine))
-    show_outcome(output(), folder, engine, "9 evaluations made")
+        credits = credits_of(journal)
+    show_outcome(output(), folder, engine, credits, "9 evaluations made")
     shown = capsys.readouterr().out
     best = (folder / "best.py").read_text().rstrip("\n")
     assert engine.elite is not None
@@ -75,12 +77,15 @@ def test_the_outcome_on_a_pipe_is_whole(folder: Path, capsys: pytest.CaptureFixt
     assert engine.elite.candidate.summary in shown
     assert "[bold]flip on model:gfx942 (modelled)" in shown
     assert "stopped: 9 evaluations made" in shown
+    assert "doublings of speed over the parents (modelled)" in shown
+    assert all(each.operator in shown for each in credits.operators)
 
 
 def test_an_interrupted_outcome_says_how_to_go_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
-    show_outcome(output(), folder, engine, None)
+        credits = credits_of(journal)
+    show_outcome(output(), folder, engine, credits, None)
     shown = capsys.readouterr().out
     assert "nothing evaluated yet" in shown
     assert f"interrupted; go on with: kernevo resume '{folder}'" in shown
@@ -92,8 +97,10 @@ def test_no_figure_is_shown_without_where_it_comes_from(
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
         list(replay(journal, engine))
-    show_candidates(output(), engine, [0, 1], steps=True)
-    assert "modelled" in capsys.readouterr().out
+    show_candidates(output(), heading(engine), engine.individuals, [0, 1], steps=True)
+    shown = capsys.readouterr().out
+    assert "modelled" in shown
+    assert "by tuning 1.00x" in shown
     for command in ("status", "lineage"):
         assert "modelled" in kernevo(command, folder).stdout
 

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from evo.budget import Budget
 from evo.evaluation import Source, Status
-from evo.events import Event, GenerationEnded, Settled, Stopped, Told
+from evo.events import Event, Failed, GenerationEnded, Settled, Stopped, Told
 from experiments.progress import Progress
+from experiments.tally import Tally
 from tests.evo.driving import drive
 from tests.standins import SOURCE, search_settings, synthetic_engine
 
@@ -48,12 +49,18 @@ def events(evaluations: int = BUDGET) -> list[Event]:
 def watch(
     seen: list[Event], on: Console, clock: Clock, *, past: list[Event] | None = None, **options: object
 ) -> None:
-    progress = Progress(on, SOURCE, BUDGET, past or [], clock=clock, **options)  # type: ignore[arg-type]
+    progress = Progress(on, SOURCE, BUDGET, Tally(past or []), clock=clock, **options)  # type: ignore[arg-type]
     progress.start()
     for event in seen:
         clock.now += 0.5 if isinstance(event, Told) else 0.0
         progress.record(event)
     progress.close()
+
+
+def test_a_search_that_cannot_go_on_has_failed() -> None:
+    on = console(False)
+    watch([*events()[:4], Failed(reason="the disk is full")], on, Clock())
+    assert shown(on).splitlines()[-1].startswith("failed · gen ")
 
 
 def test_plain_has_one_line_a_generation_and_one_at_each_end() -> None:

@@ -26,8 +26,24 @@ from tests.operators.individuals import individual
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_small_search_and_its_resumption_are_measured(mode, tmp_path):
     path = tmp_path / "run.sqlite"
-    seen = engine.searched(mode, 100, path) | engine.resumed(mode, 100, path)
+    seen: dict[str, float] = {}
+    for step in engine.STEPS.values():
+        seen |= step(mode, 100, path)
     assert all(value > 0 for value in seen.values())
+
+
+def test_growth_is_read_off_the_run_and_not_off_what_disturbed_it():
+    flat, rising = [2.0] * 1000, [1 + each / 999 for each in range(1000)]
+    disturbed = [9.0 if 100 <= each < 250 else value for each, value in enumerate(flat)]
+    assert engine.growth(flat) == engine.growth(disturbed) == 1
+    assert engine.growth(rising) == pytest.approx(1.9 / 1.1, rel=0.1)
+    assert engine.growth([1.0]) == 1
+
+
+def test_memory_growth_is_that_of_most_of_the_run():
+    samples = [{"told": 100.0 * each, "memory_mib": 50 + each / 10} for each in range(10)]
+    samples[0]["memory_mib"] = 20.0
+    assert endurance.memory_growth(samples) == pytest.approx(2**20 / 1000)
 
 
 @settings(max_examples=25, deadline=None)

@@ -37,7 +37,12 @@ run_settings = st.builds(
         budget=st.builds(
             Budget,
             evaluations=st.none() | counts,
+            generations=st.none() | counts,
             wall_seconds=st.none() | amounts,
+            tokens=st.none() | counts,
+            dollars=st.none() | amounts,
+            stagnant_evaluations=st.none() | counts,
+            stagnant_generations=st.none() | counts,
             target_speedup=st.none() | amounts,
         ),
     ),

@@ -14,12 +14,12 @@ from mlflow import MlflowClient
 
 from evo.candidate import Candidate, Kernel, Proposal
 from evo.evaluation import Cost, Stage, Status
-from evo.events import Event, GenerationEnded, Settled, Stopped
+from evo.events import Event, Failed, GenerationEnded, Settled, Stopped
 from evo.journal import Journal
 from evo.loop import Search
 from evo.objective import assess
 from evo.protocols import Tracker
-from experiments.tracking import MlflowTracker
+from experiments.tracking import MlflowTracker, connect
 from tests.experiments.tracked import (
     PATIENCE,
     Tracked,
@@ -131,6 +131,17 @@ def test_a_run_is_found_by_its_tags_and_holds_no_code_but_in_files(uri: str, tmp
     files = stored_artifacts(uri, run_id, tmp_path)
     assert files["best.py"] == files[f"elites/{best.number}.py"] == source
     assert not [text for text in [*found.data.tags.values(), *found.data.params.values()] if source in text]
+
+
+def test_a_search_that_cannot_go_on_is_failed_until_it_is_resumed(uri: str) -> None:
+    events = searched()
+    failing = Tracked(uri, tracked_run("failed"))
+    run_id = failing.track([*events[:9], Failed(reason="the disk is full")])
+    assert status_of(uri, run_id) == "FAILED"
+    assert connect(uri).get_run(run_id).data.tags["failure"] == "the disk is full"
+    Tracked(uri, tracked_run("failed"), run_id).track(events[9:])
+    assert status_of(uri, run_id) == "FINISHED"
+    assert "failure" not in connect(uri).get_run(run_id).data.tags
 
 
 def test_a_resumed_run_is_the_same_run(uri: str) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evo.evaluation import Status
-from operators.gain import PROGRESS, gain
+from evo.gain import PROGRESS, gain
 from tests.operators.individuals import individual
 
 STATUSES = st.sampled_from(list(Status))
