@@ -90,7 +90,8 @@ def test_a_journal_from_before_syntax_and_bounds_folds_to_the_same_search(tmp_pa
     with sqlite3.connect(path) as db:
         for seq, body in db.execute("SELECT seq, body FROM events WHERE kind = 'told'").fetchall():
             record = json.loads(body)
-            del record["syntax"], record["redraws"]
+            record.pop("syntax", None)
+            record.pop("redraws", None)
             for used in record["evaluation"]["resources"]:
                 del used["bound"], used["tile"]
             db.execute("UPDATE events SET body = ? WHERE seq = ?", (json.dumps(record), seq))
