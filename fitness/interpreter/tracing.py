@@ -69,9 +69,9 @@ class Tracer:
         counts = Counts(self.device, launch.kernel, launch.storages)
         touched: list[Touched] = []
         self.forwarding.to = counts
-        for program in _spread(total, self.request.samples, self._random):
+        for program in spread(launch.grid, self.request.samples, self._random):
             counts.begin_program()
-            launch.execute(*_index(program, launch.grid))
+            launch.execute(*program)
             touched.append(counts.end_program())
             if counts.work > MOST_WORK:
                 break
@@ -115,6 +115,7 @@ class Tracer:
                     store_sector_bytes=mean.get("store_sectors", 0.0),
                     load_distinct_bytes=mean.get("load_distinct", 0.0),
                     store_distinct_bytes=mean.get("store_distinct", 0.0),
+                    load_pieces=mean.get("load_pieces", 0.0), store_pieces=mean.get("store_pieces", 0.0),
                     unique_load_bytes=unique["load"], unique_store_bytes=unique["store"],
                     window=window, die_window=die_window,
                 )
@@ -137,15 +138,34 @@ class Tracer:
 
 
 _MEANS = (
-    "lane_accesses", "loads", "stores", "atomics", "rounds", "float_ops", "integer_ops", "special_ops",
-    "reductions", "reduced_elements",
+    "lane_lines", "lane_accesses", "block_elements", "loads", "stores", "atomics", "rounds", "repeats",
+    "float_ops", "integer_ops", "special_ops", "reductions", "crossings", "reduced_elements",
 )  # fmt: skip
 
 
-def _spread(total: int, samples: int, rng: random.Random) -> list[int]:
-    """Return programs to sample: one from each of `samples` equal stretches of the grid, at random."""
-    count = min(samples, total)
-    return [rng.randrange(total * i // count, total * (i + 1) // count) for i in range(count)]
+def spread(grid: tuple[int, int, int], samples: int, rng: random.Random) -> list[tuple[int, int, int]]:
+    """Return the indices of programs to sample, at random, from equal stretches of each dimension.
+
+    A Latin hypercube (McKay, Beckman and Conover 1979): each dimension is cut into `samples` stretches, and
+    each stretch is drawn from once. Work often grows along one dimension (below the diagonal of a causal
+    mask, say): stretches that mirror each other are drawn from at mirrored places and come one after the
+    other, so that work that grows linearly is met with its mean, even if sampling ends early.
+    """
+    total = grid[0] * grid[1] * grid[2]
+    if total <= samples:
+        return [_index(program, grid) for program in range(total)]
+    along = [_places(size, samples, rng) for size in grid]
+    mirrored = [at for low in range(-(-samples // 2)) for at in sorted({low, samples - 1 - low})]
+    orders = [mirrored, rng.sample(mirrored, samples), rng.sample(mirrored, samples)]
+    drawn = ((along[0][x], along[1][y], along[2][z]) for x, y, z in zip(*orders, strict=True))
+    return list(dict.fromkeys(drawn))
+
+
+def _places(size: int, samples: int, rng: random.Random) -> list[int]:
+    """Return a place in each of `samples` equal stretches of a dimension; the last mirror the first."""
+    shifts = [rng.random() for _ in range(-(-samples // 2))]
+    shifts += [1 - each for each in reversed(shifts[: samples // 2])]
+    return [min(size - 1, int(size * (at + shift) / samples)) for at, shift in enumerate(shifts)]
 
 
 def _index(program: int, grid: tuple[int, int, int]) -> tuple[int, int, int]:
