@@ -2,7 +2,7 @@
 
 For a launch of N programs on U units that hold R programs each:
 
-    memory  = max over levels of bytes / bandwidth
+    memory  = max over levels of bytes / bandwidth; its last wave takes at least `alone`
     compute = ⌈N/U⌉ · the busiest pipe's time a program, at the rate that the resident warps can issue
     alone   = waits for memory · load latency + a program's own work + program overhead
     latency = ⌈N/(U·R)⌉ · alone
@@ -157,6 +157,7 @@ def _launch(work: Work, device: Device, cached: dict[int, float]) -> Breakdown:
     )
     compute = busiest * pipes.busiest(issue_share(min(resident, busiest) * resources.warps, device))
     alone = _alone(work, pipes, traffic, hidden, device)
+    memory += _last_wave_loss(memory, alone, trace.programs / slots)
     latency = -(-trace.programs // slots) * alone
     starts = busiest * device.program_overhead_s
     rounds = max(1.0, trace.rounds)
@@ -188,6 +189,11 @@ def _alone(work: Work, pipes: Pipes, traffic: Traffic, hidden: bool, device: Dev
     waits = memory_waits(work.trace, work.resources, work.num_stages, device)
     loading = min(1.0, waits) * first + max(0.0, waits - 1.0) * later
     return pipes.alone(work.resources.warps, loading, hidden, device) + device.program_overhead_s
+
+
+def _last_wave_loss(memory: float, alone: float, waves: float) -> float:
+    """Return the seconds that a last wave too small to keep the memory busy takes beyond its share."""
+    return max(0.0, alone - waves % 1 * memory / waves) if waves > 1 and waves % 1 else 0.0
 
 
 def _floor(trace: LaunchTrace, device: Device, cached: dict[int, float]) -> float:

@@ -173,6 +173,21 @@ def test_one_program_more_than_the_device_holds_takes_another_wave() -> None:
     assert waves(2 * full) < 1.1 * waves(full + 1)
 
 
+def test_a_last_wave_too_small_to_keep_the_memory_busy_takes_a_programs_time() -> None:
+    trace_ = launch(rounds=4.0, loads=4.0)
+    full = 16 * H200.units
+
+    def memory(count: int) -> float:
+        (part,) = explain(
+            [Work(msgspec.structs.replace(trace_, grid=(count, 1, 1)), taking())], H200
+        ).launches
+        return part.memory_ms
+
+    lost = memory(full + 100) - memory(full)
+    assert lost > memory(2 * full) - memory(2 * full - 100)
+    assert lost > 1e3 * H200.memory_latency_s
+
+
 def test_what_does_not_fit_and_no_launch_are_refused() -> None:
     with pytest.raises(ValueError, match="must fit a unit of sm_90"):
         latency_ms([Work(launch(), taking(registers=256))], H200)
