@@ -44,6 +44,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         lanes_per_unit: float32 lanes a unit retires a clock.
         launch_overhead_s: device time between two dependent launches.
         sector_bytes: the piece in which the caches fetch from device memory.
+        line_bytes: a line of the first-level cache; its tags are looked up one line at a time.
         copy_bytes_per_s: what a plain copy kernel reaches of the device memory, reads and writes together.
         kept_bytes: what a die's second-level cache can keep at once: half its size where two partitions hold
             copies of each other's lines (NVIDIA since A100, "A100 whitepaper").
@@ -81,6 +82,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     lanes_per_unit: int
     launch_overhead_s: float
     sector_bytes: int
+    line_bytes: int
     copy_bytes_per_s: float
     kept_bytes: int
     l2_latency_s: float
@@ -111,7 +113,7 @@ MI300X = Device(
     matrix_flops={"float16": 1.307e15, "bfloat16": 1.307e15, "float32": 1.634e14, "tf32": 6.537e14,
                   "float64": 1.634e14, "int8": 2.614e15, "float8": 2.614e15},
     lanes_per_unit=128, launch_overhead_s=3e-6,
-    sector_bytes=64, copy_bytes_per_s=4.3e12, kept_bytes=4 << 20, l2_latency_s=2.5e-7,
+    sector_bytes=64, line_bytes=128, copy_bytes_per_s=4.3e12, kept_bytes=4 << 20, l2_latency_s=2.5e-7,
     special_lanes_per_unit=16,
     l1_bytes_per_clock=64, shared_bytes_per_clock=128, program_overhead_s=1e-7,
 )  # fmt: skip
@@ -127,7 +129,7 @@ H200 = Device(
     matrix_flops={"float16": 9.9e14, "bfloat16": 9.9e14, "tf32": 4.95e14, "float64": 6.7e13,
                   "int8": 1.98e15, "float8": 1.98e15},
     lanes_per_unit=128, launch_overhead_s=2e-6,
-    sector_bytes=32, copy_bytes_per_s=4.22e12, kept_bytes=25 << 20, l2_latency_s=1.5e-7,
+    sector_bytes=32, line_bytes=128, copy_bytes_per_s=4.22e12, kept_bytes=25 << 20, l2_latency_s=1.5e-7,
     special_lanes_per_unit=16,
     l1_bytes_per_clock=128, shared_bytes_per_clock=128, program_overhead_s=8e-8,
 )  # fmt: skip

@@ -63,3 +63,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     flushed_bytes: int
     variants: tuple[MeasuredVariant, ...]
+
+    def of(self, family: str) -> dict[str, MeasuredVariant]:
+        """Return the variants of a kernel by label."""
+        return {each.label: each for each in self.variants if each.family == family}

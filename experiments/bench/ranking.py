@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from fitness.verdicts import Fault
 
 MEASURED = RESULTS / "variants_h200.json"
 TARGET = "sm_90"
+WORKS = RESULTS / "works_sm_90.msgpack.gz"
+"""What the model was told of each variant of each kernel, so that a changed model can be scored at once."""
 WORKERS = 2
 SPREAD = 1.5
 """Ranks count where the slowest variant takes this many times as long as the fastest."""
@@ -113,13 +116,13 @@ def spearman(one: Sequence[float], other: Sequence[float]) -> float:
     return float((a * b).sum()) / norm if norm else 0.0
 
 
-async def ranking_of(
-    family: Family, measured: dict[str, MeasuredVariant], tracer: Tracer, device: Device
-) -> Ranking:
-    """Model the variants of a kernel that were measured as their sources now are."""
+async def works_of(
+    family: Family, measured: dict[str, MeasuredVariant], tracer: Tracer
+) -> dict[str, Works | Fault]:
+    """Trace the variants of a kernel that were measured as their sources now are; return it by label."""
     free = asyncio.Semaphore(WORKERS)
 
-    async def works(variant: Variant) -> Works | Fault:
+    async def traced(variant: Variant) -> Works | Fault:
         async with free:
             return await tracer.works_of(family, variant.kernel)
 
@@ -129,17 +132,25 @@ async def ranking_of(
         and measured[each.label].passed
         and measured[each.label].digest == each.kernel.digest
     ]  # fmt: skip
+    found = await asyncio.gather(*map(traced, wanted))
+    return {variant.label: works for variant, works in zip(wanted, found, strict=True)}
+
+
+def ranking_of(
+    family: str, measured: dict[str, MeasuredVariant], works: dict[str, Works | Fault], device: Device
+) -> Ranking:
+    """Model what the variants of a kernel do, and set it beside what was measured of them."""
     ranked, unmodelled = [], []
-    for variant, known in zip(wanted, await asyncio.gather(*map(works, wanted)), strict=True):
+    for label, known in works.items():
         if isinstance(known, Fault):
-            unmodelled.append((variant.label, known.feedback))
+            unmodelled.append((label, known.feedback))
             continue
-        row = measured[variant.label]
+        row = measured[label]
         ranked.append(Ranked(
-            label=variant.label, measured_ms=row.median_ms, low_ms=row.low_ms, high_ms=row.high_ms,
+            label=label, measured_ms=row.median_ms, low_ms=row.low_ms, high_ms=row.high_ms,
             estimate=explain(known.works, device, known.fills),
         ))  # fmt: skip
-    return Ranking(family=family.name, ranked=tuple(ranked), unmodelled=tuple(unmodelled))
+    return Ranking(family=family, ranked=tuple(ranked), unmodelled=tuple(unmodelled))
 
 
 def show(ranking: Ranking) -> None:
@@ -203,17 +214,19 @@ async def main(path: Path, details: str | None) -> None:
     """Rank, print, and write the result; with a kernel to detail, show that one alone."""
     measured = msgspec.json.decode(path.read_bytes(), type=Measured)
     device = device_for(TARGET)
-    rankings = []
+    rankings, told = [], {}
     print(f"{'kernel':18}{'n':>4}{'spread':>9}{'spearman':>9}{'regret':>9}  pick")
     async with open_rooms() as rooms:
         tracer = Tracer(rooms, device)
         for name in [details] if details else family_names():
-            rows = {each.label: each for each in measured.variants if each.family == name}
-            ranking = await ranking_of(load_family(name), rows, tracer, device)
+            rows = measured.of(name)
+            works = await works_of(load_family(name), rows, tracer)
+            ranking = ranking_of(name, rows, works, device)
             if len(ranking.ranked) < 2:
                 print(f"{name:18}{len(ranking.ranked):4} measured as it now is: nothing to rank")
                 continue
             rankings.append(ranking)
+            told[name] = {label: each for label, each in works.items() if isinstance(each, Works)}
             show(ranking)
             if details:
                 detail(ranking)
@@ -223,6 +236,7 @@ async def main(path: Path, details: str | None) -> None:
             if name != "each":
                 print(f"{name:30} {value}")
         print(write_results("ranking", figures))
+        WORKS.write_bytes(gzip.compress(msgspec.msgpack.encode(told), mtime=0))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class Access(NamedTuple):
         first, last: sorted, disjoint ranges of sectors (numbers of sectors, both inclusive).
         sectors: distinct sectors.
         lane_sectors: sectors that each warp-wide instruction touches, summed.
+        lane_lines: cache lines that each warp-wide instruction touches, summed.
         lane_accesses: addresses that go out, one for up to 16 contiguous bytes.
         lowest, highest: first byte and one past the last byte, as addresses.
     """
@@ -31,13 +32,14 @@ class Access(NamedTuple):
     last: Addresses
     sectors: int
     lane_sectors: int
+    lane_lines: int
     lane_accesses: int
     lowest: int
     highest: int
 
 
 def analyse(
-    addresses: NDArray[Any], mask: NDArray[np.bool_], element_bytes: int, sector: int, warp: int
+    addresses: NDArray[Any], mask: NDArray[np.bool_], element_bytes: int, sector: int, line: int, warp: int
 ) -> Access | None:
     """Return what an access touches, or None if every lane is masked off.
 
@@ -51,6 +53,7 @@ def analyse(
         mask: which of them are used, same shape.
         element_bytes: bytes an element.
         sector: bytes a sector.
+        line: bytes a cache line.
         warp: lanes a warp.
     """
     flat = _in_memory_order(addresses, mask)
@@ -61,13 +64,15 @@ def analyse(
         flat = flat[::-1]
     starts, ends = _runs(flat, element_bytes)
     vector = 1 if falls else _vector(starts, ends, flat.size, element_bytes)
-    first, last = starts // sector, (ends - 1) // sector
-    lanes = _lane_sectors(flat, first, last, sector, warp * vector * element_bytes, element_bytes)
-    first, last = merge(first, last)
+    group = warp * vector * element_bytes
+    lane_sectors, lane_lines = (
+        _lane_pieces(flat, starts, ends, piece, group, element_bytes) for piece in (sector, line)
+    )
+    first, last = merge(starts // sector, (ends - 1) // sector)
     return Access(
         elements=int(flat.size), requested=int(flat.size) * element_bytes, first=first, last=last,
-        sectors=covered(first, last), lane_sectors=lanes, lane_accesses=-(-int(flat.size) // vector),
-        lowest=int(starts.min()), highest=int(ends.max()),
+        sectors=covered(first, last), lane_sectors=lane_sectors, lane_lines=lane_lines,
+        lane_accesses=-(-int(flat.size) // vector), lowest=int(starts.min()), highest=int(ends.max()),
     )  # fmt: skip
 
 
@@ -134,17 +139,17 @@ def _vector(starts: Addresses, ends: Addresses, elements: int, element_bytes: in
     return vector
 
 
-def _lane_sectors(
-    flat: Addresses, first: Addresses, last: Addresses, sector: int, group_bytes: int, element_bytes: int
+def _lane_pieces(
+    flat: Addresses, starts: Addresses, ends: Addresses, piece: int, group_bytes: int, element_bytes: int
 ) -> int:
-    """Return the sectors that groups of lanes touch, one group an instruction of a warp."""
-    if first.size == 1:
+    """Return the pieces (sectors, lines) that groups of lanes touch, one group an instruction of a warp."""
+    if starts.size == 1:
         length = int(flat[-1] - flat[0]) + element_bytes
         groups = -(-length // group_bytes)
-        straddles = int(flat[0]) % sector or group_bytes % sector
-        return int(last[0] - first[0]) + 1 + (groups - 1 if straddles else 0)
+        straddles = int(flat[0]) % piece or group_bytes % piece
+        return int((ends[0] - 1) // piece - starts[0] // piece) + 1 + (groups - 1 if straddles else 0)
     group = max(1, group_bytes // element_bytes)
-    numbers = flat // sector
+    numbers = flat // piece
     changes = numbers[1:] != numbers[:-1]
     changes[group - 1 :: group] = True
     return 1 + int(np.count_nonzero(changes))

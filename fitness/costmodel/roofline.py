@@ -2,19 +2,22 @@
 
 For a launch of N programs on U units that hold R programs each:
 
-    memory  = max over levels of bytes / bandwidth
-    compute = ⌈N/U⌉ · the busiest pipe's time a program
-    alone   = rounds of loads / pipeline depth · load latency + a program's own work + program overhead
+    memory  = max over levels of bytes / bandwidth; its last wave takes at least `alone`
+    compute = ⌈N/U⌉ · the busiest pipe's time a program, at the rate that the resident warps can issue
+    alone   = waits for memory · load latency + a program's own work + program overhead
     latency = ⌈N/(U·R)⌉ · alone
     starts  = ⌈N/U⌉ · program overhead
-    exposed = min(memory, compute) / (R · rounds if pipelined, else R)
-    time    = launch overhead + max(latency, max(memory, compute, starts) + alone) + exposed
+    exposed = min(memory, compute) / (R · rounds if loads go on under products, else R)
+    ramp    = alone / rounds, unless latency is the longest
+    time    = launch overhead + max(starts, ‖memory, compute, latency‖) + ramp + exposed
 
-`latency` is Little's law solved for time: N programs that keep R·U loads of their rounds in flight. Where a
-throughput binds instead, it is reached only once the first programs have got going and lost when the last
-ones drain: one program's time together. `exposed` is what of loading and computing does not overlap: programs
-that share a unit hide each other's, and a pipelined loop (one with products, and more than one stage) hides
-all but its first round. No constant is fitted to measurements of kernels.
+`latency` is Little's law solved for time: N programs that keep their loads in flight R·U at a time. Bounds
+that come near each other cost more than the longest of them, since neither is busy all the time: ‖·‖ is the
+p-norm, p = 3, which lies between perfect overlap (p = ∞) and none (p = 1). Only the starting of programs
+overlaps with everything: hardware of its own does it. Where loads go on under products a program's own time
+holds its products, and the longer of `compute` and `latency` counts. A throughput is reached only once the
+first loads have come, and what of loading and computing does not overlap is `exposed`: programs that share a
+unit hide each other's, and a pipelined loop hides all but its first round.
 """
 
 from __future__ import annotations
@@ -26,12 +29,14 @@ import msgspec
 from evo.evaluation import Bound, Resources
 from fitness.costmodel.occupancy import resident_programs
 from fitness.costmodel.trace import Fill, LaunchTrace
-from fitness.costmodel.traffic import Residency, floor_bytes, traffic_of
-from fitness.costmodel.units import Pipes, matrix_rate, pipes_of
+from fitness.costmodel.traffic import Residency, Traffic, floor_bytes, traffic_of
+from fitness.costmodel.units import Pipes, issue_share, matrix_rate, pipes_of
+from fitness.costmodel.waits import hides_loads, memory_waits
 from fitness.devices import Device
 
 MS = 1e3
 SPILLED_REGISTER_BYTES = 4
+SHARPNESS = 3.0
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -133,22 +138,25 @@ def _launch(work: Work, device: Device, cached: dict[int, float]) -> Breakdown:
     spilled = SPILLED_REGISTER_BYTES * resources.spills * resources.warps * device.warp_size
     traffic = traffic_of(trace, slots, device, cached, spilled)
     pipes = pipes_of(trace, resources, device)
-    pipelined = bool(trace.dots) and work.num_stages > 1
-    depth = max(1, work.num_stages - 1) if pipelined else 1
+    hidden = hides_loads(trace, work.num_stages, device)
     busiest = -(-trace.programs // device.units)
     memory = max(
         traffic.memory_bytes / device.copy_bytes_per_s,
         traffic.last_level_bytes / device.last_level_bytes_per_s,
         traffic.l2_bytes / device.l2_bytes_per_s,
     )
-    compute = busiest * pipes.busiest
-    alone = _alone(work, pipes, traffic.cold_share, depth, device)
+    compute = busiest * pipes.busiest(issue_share(min(resident, busiest) * resources.warps, device))
+    alone = _alone(work, pipes, traffic, hidden, device)
+    memory += _last_wave_loss(memory, alone, trace.programs / slots)
     latency = -(-trace.programs // slots) * alone
     starts = busiest * device.program_overhead_s
-    exposed = min(memory, compute) / (resident * (max(1.0, trace.rounds) if pipelined else 1.0))
-    worst = max(latency, max(memory, compute, starts) + alone)
+    rounds = max(1.0, trace.rounds)
+    exposed = min(memory, compute) / (resident * (rounds if hidden else 1.0))
+    ramp = 0.0 if latency >= max(memory, compute, starts) else alone / rounds
+    bounds = (memory, max(compute, latency)) if hidden else (memory, compute, latency)
+    together = max(starts, sum(each**SHARPNESS for each in bounds) ** (1 / SHARPNESS))
     floor = _floor(trace, device, cached)
-    total = max(device.launch_overhead_s + worst + exposed, floor)
+    total = max(device.launch_overhead_s + together + ramp + exposed, floor)
     overhead = device.launch_overhead_s + starts
     return Breakdown(
         kernel=trace.kernel, bound=_bound(memory, compute, latency, overhead),
@@ -158,13 +166,24 @@ def _launch(work: Work, device: Device, cached: dict[int, float]) -> Breakdown:
     )  # fmt: skip
 
 
-def _alone(work: Work, pipes: Pipes, cold_share: float, depth: int, device: Device) -> float:
-    """Return the seconds that a program takes with nobody else on the device."""
-    load = device.l2_latency_s + cold_share * (device.memory_latency_s - device.l2_latency_s)
-    share = min(1.0, work.resources.warps / device.simds)
-    return (
-        work.trace.rounds / depth * load + pipes.busiest / share + pipes.waiting + device.program_overhead_s
+def _alone(work: Work, pipes: Pipes, traffic: Traffic, hidden: bool, device: Device) -> float:
+    """Return the seconds that a program takes with nobody else on its unit.
+
+    Its first loads wait together with those of its neighbours that want the same; later on some run ahead,
+    and the others find in the cache what these have fetched.
+    """
+    first, later = (
+        device.l2_latency_s + share * (device.memory_latency_s - device.l2_latency_s)
+        for share in (traffic.first_cold_share, traffic.cold_share)
     )
+    waits = memory_waits(work.trace, work.resources, work.num_stages, device)
+    loading = min(1.0, waits) * first + max(0.0, waits - 1.0) * later
+    return pipes.alone(work.resources.warps, loading, hidden, device) + device.program_overhead_s
+
+
+def _last_wave_loss(memory: float, alone: float, waves: float) -> float:
+    """Return the seconds that a last wave too small to keep the memory busy takes beyond its share."""
+    return max(0.0, alone - waves % 1 * memory / waves) if waves > 1 and waves % 1 else 0.0
 
 
 def _floor(trace: LaunchTrace, device: Device, cached: dict[int, float]) -> float:

@@ -43,6 +43,7 @@ class BufferTraffic(msgspec.Struct, frozen=True, kw_only=True):
         load_bytes, store_bytes: asked for by the lanes.
         load_sector_bytes, store_sector_bytes: sectors that each access touches, summed over the accesses.
         load_distinct_bytes, store_distinct_bytes: sectors that the program touches at least once.
+        load_pieces, store_pieces: runs of neighbouring sectors that those which the program touches make up.
         unique_load_bytes, unique_store_bytes: distinct sectors of the *whole launch*, estimated.
         window: for some numbers of consecutive programs, how many times one's sectors they load together.
         die_window: the same for programs that land on one die, where the dies take turns.
@@ -56,6 +57,8 @@ class BufferTraffic(msgspec.Struct, frozen=True, kw_only=True):
     store_bytes: float = 0.0
     store_sector_bytes: float = 0.0
     store_distinct_bytes: float = 0.0
+    load_pieces: float = 0.0
+    store_pieces: float = 0.0
     unique_load_bytes: float = 0.0
     unique_store_bytes: float = 0.0
     window: Window = ()
@@ -71,14 +74,18 @@ class LaunchTrace(msgspec.Struct, frozen=True, kw_only=True):
         sampled: programs that were interpreted whole.
         buffers: traffic, one a buffer.
         lane_bytes: sectors that each warp-wide memory instruction touches, summed, in bytes: coalescing.
+        lane_lines: cache lines that each warp-wide memory instruction touches, summed.
+        block_elements: elements of the blocks loaded and stored, those masked off included.
         lane_accesses: addresses that the lanes send out; one covers up to 16 contiguous bytes.
         loads, stores, atomics: accesses by blocks (a `tl.load` is one, whatever its shape).
         rounds: groups of loads that can be under way together; the next group waits for the one before.
+        repeats: those of the rounds that ended only because one of their loads came by again.
         dots: products, one entry a shape and dtype.
         float_ops: floating-point instructions of all elements.
         integer_ops: integer instructions of all elements, address arithmetic above all.
         special_ops: instructions of the special-function unit (exponentials, reciprocals, roots).
         reductions: reductions and scans.
+        crossings: those among them that several warps have to exchange partial results for.
         reduced_elements: elements that went into them.
     """
 
@@ -87,16 +94,20 @@ class LaunchTrace(msgspec.Struct, frozen=True, kw_only=True):
     sampled: int
     buffers: tuple[BufferTraffic, ...] = ()
     lane_bytes: float = 0.0
+    lane_lines: float = 0.0
+    block_elements: float = 0.0
     lane_accesses: float = 0.0
     loads: float = 0.0
     stores: float = 0.0
     atomics: float = 0.0
     rounds: float = 0.0
+    repeats: float = 0.0
     dots: tuple[Dot, ...] = ()
     float_ops: float = 0.0
     integer_ops: float = 0.0
     special_ops: float = 0.0
     reductions: float = 0.0
+    crossings: float = 0.0
     reduced_elements: float = 0.0
 
     @property

@@ -20,6 +20,9 @@ WARPGROUP_ROWS = 64
 WITHOUT_WARPGROUP = 0.62
 SHUFFLE_CLOCKS = 25
 BARRIER_CLOCKS = 60
+WARP_ISSUE = 0.4
+"""Instructions a clock that a scheduler issues of one warp: read off a GELU on an H200, of which programs of
+one warp a scheduler took 105 clocks for 44 instructions."""
 SPILL_BYTES = 4
 SHARED_ADDRESSES = 4
 """Neighbouring elements of a 16-byte vector share one address computation."""
@@ -35,7 +38,8 @@ class Pipes(msgspec.Struct, frozen=True, kw_only=True):
         shared: shared memory, as the matrix cores read their operands from it.
         arithmetic: vector lanes.
         special: special-function unit.
-        memory: load/store path, spilled registers included.
+        memory: load/store path, spilled registers included; it takes one line of the first-level cache a
+            clock, so that lanes which lie in different lines are served one after the other.
         waiting: barriers and shuffles of reductions; nothing is busy meanwhile.
     """
 
@@ -46,15 +50,36 @@ class Pipes(msgspec.Struct, frozen=True, kw_only=True):
     memory: float
     waiting: float
 
-    @property
-    def busiest(self) -> float:
-        """The longest of the pipes: programs that share a unit cannot be faster."""
-        return max(self.matrix, self.shared, self.arithmetic, self.special, self.memory)
+    def busiest(self, issued: float) -> float:
+        """Return the longest of the pipes: programs that share a unit cannot be faster.
 
-    @property
-    def total(self) -> float:
-        """All pipes one after the other, and the waiting: what a program alone takes."""
-        return self.busiest + self.waiting
+        Args:
+            issued: share of its instructions that the unit's resident warps issue, 0 to 1.
+        """
+        return max(self.matrix, self.shared, self.arithmetic / issued, self.special / issued, self.memory)
+
+    def alone(self, warps: int, loading: float, hidden: bool, device: Device) -> float:
+        """Return what a program takes that has the unit to itself.
+
+        Args:
+            warps: warps of the program.
+            loading: seconds that it waits for memory.
+            hidden: whether loads go on under products; everything else is one after the other.
+            device: the target.
+        """
+        products = max(self.matrix, self.shared) / min(1.0, warps / device.simds)
+        computing = (self.arithmetic + self.special) / issue_share(warps, device) + self.waiting
+        if hidden:
+            return max(products, loading, self.memory) + computing
+        return products + loading + self.memory + computing
+
+
+def issue_share(warps: float, device: Device) -> float:
+    """Return which share of its vector instructions a unit issues that holds so many warps, 0 to 1.
+
+    One warp alone waits for its own results most of the time.
+    """
+    return min(1.0, warps / device.simds * WARP_ISSUE)
 
 
 def pipes_of(trace: LaunchTrace, resources: Resources, device: Device) -> Pipes:
@@ -64,7 +89,9 @@ def pipes_of(trace: LaunchTrace, resources: Resources, device: Device) -> Pipes:
     spilled = (
         2.0 * SPILL_BYTES * resources.spills * resources.warps * device.warp_size * max(1.0, trace.rounds)
     )
-    addresses = trace.lane_accesses * SPILL_BYTES
+    sent = _repeated(trace, resources, device) * max(
+        trace.lane_bytes, trace.lane_accesses * SPILL_BYTES, trace.lane_lines * device.l1_bytes_per_clock
+    )
     shuffles = math.log2(device.warp_size) * SHUFFLE_CLOCKS
     across = 0.0 if resources.warps == 1 else 2 * BARRIER_CLOCKS + math.log2(resources.warps) * SHUFFLE_CLOCKS
     return Pipes(
@@ -73,9 +100,17 @@ def pipes_of(trace: LaunchTrace, resources: Resources, device: Device) -> Pipes:
         / (device.shared_bytes_per_clock * clock),
         arithmetic=ops / (device.lanes_per_unit * clock),
         special=trace.special_ops / (device.special_lanes_per_unit * clock),
-        memory=(max(trace.lane_bytes, addresses) + spilled) / (device.l1_bytes_per_clock * clock),
-        waiting=trace.reductions * (shuffles + across) / clock,
+        memory=(sent + spilled) / (device.l1_bytes_per_clock * clock),
+        waiting=(trace.reductions * shuffles + trace.crossings * across) / clock,
     )
+
+
+def _repeated(trace: LaunchTrace, resources: Resources, device: Device) -> float:
+    """Return how many threads make each access: blocks of fewer elements than threads are repeated."""
+    accesses = trace.loads + trace.stores + trace.atomics
+    if not accesses or not trace.block_elements:
+        return 1.0
+    return max(1.0, resources.warps * device.warp_size * accesses / trace.block_elements)
 
 
 def matrix_rate(dot: Dot, warps: int, device: Device) -> float:

@@ -57,8 +57,14 @@ class Observer(Protocol):
     def multiply(self, left: Array, right: Array, dtype: Any, precision: str) -> bool:
         """Take note of a product of shapes (…, M, K) and (…, K, N); return whether to carry it out."""
 
-    def reduce(self, elements: int) -> None:
-        """Take note of a reduction or scan."""
+    def reduce(self, elements: int, length: int, innermost: bool) -> None:
+        """Take note of a reduction or scan.
+
+        Args:
+            elements: elements of the block.
+            length: how many of them are combined into one.
+            innermost: whether they lie along the block's last dimension.
+        """
 
 
 def numpy_dtype(dtype: Any) -> Any:

@@ -57,7 +57,7 @@ class WholeGrid:
         """Carry the product out."""
         return True
 
-    def reduce(self, elements: int) -> None:
+    def reduce(self, *_reduction: Any) -> None:
         """Nothing to note."""
 
 

@@ -18,11 +18,16 @@ from fitness.interpreter.bounds import Bounds
 from fitness.interpreter.builder import Mask
 from fitness.interpreter.session import Storage
 
+LANE_ELEMENTS = 4
+"""Elements of a block's last dimension that Triton gives one lane: 16 bytes of float32. A warp's lanes are
+laid along that dimension first, so that rows which one warp holds are reduced by shuffles alone."""
+
 # Instructions an element: (ordinary, special-function unit). A division is a reciprocal and its refinement;
-# an exponential scales its argument first; functions without hardware are polynomials of about this length.
+# an exponential scales its argument first; functions without hardware are polynomials of about this length
+# (that of the error function is counted in the PTX of a GELU).
 WEIGHTS = {
     "divide": (8, 1), "fmod": (10, 1), "exp": (2, 1), "exp2": (1, 1), "log": (2, 1), "log2": (1, 1),
-    "sqrt": (4, 1), "rsqrt": (1, 1), "sin": (20, 1), "cos": (20, 1), "erf": (20, 1),
+    "sqrt": (4, 1), "rsqrt": (1, 1), "sin": (20, 1), "cos": (20, 1), "erf": (36, 1),
 }  # fmt: skip
 WHOLE_NUMBER_WEIGHTS = {"fmod": 20, "floor_divide": 20}
 
@@ -80,18 +85,24 @@ class Counts:
             ranges = merge(np.concatenate(first), np.concatenate(last))
             touched[key] = ranges
             self.traffic[f"{key[0]}_distinct", key[1]] += covered(*ranges) * self.device.sector_bytes
+            self.traffic[f"{key[0]}_pieces", key[1]] += ranges[0].size
         return touched
 
     def access(self, kind: str, addresses: NDArray[Any], mask: Mask, dtype: Any) -> bool:
         """Count an access; let integers pass."""
         size = max(1, dtype.primitive_bitwidth // 8)
         at = self.bounds.check(kind, addresses, mask, size)
-        seen = analyse(addresses, mask, size, self.device.sector_bytes, self.device.warp_size)
+        device = self.device
+        seen = analyse(
+            self._as_on_device(addresses, at), mask, size, device.sector_bytes, device.line_bytes,
+            device.warp_size,
+        )  # fmt: skip
         self.totals[f"{kind}s"] += 1
         self.totals["operations"] += 1
         if seen is not None and kind == "load" and at is not None and ("load", at) not in self._touched:
             loads = self.totals["loads"] - self._loads_before
             self.first_loads[at] = max(loads, self.first_loads.get(at, 0))
+        self.totals["block_elements"] += mask.size
         if seen is not None:
             self._count(kind, seen, -1 if at is None else at)
         if kind == "load":
@@ -121,11 +132,12 @@ class Counts:
         self.dots[m, right.shape[-1], left.shape[-1], _name_of(dtype), precision] += 1
         return not dtype.is_floating()
 
-    def reduce(self, elements: int) -> None:
+    def reduce(self, elements: int, length: int, innermost: bool) -> None:
         """Count a reduction or scan; what it needs must have arrived."""
         self._close_round()
         self.totals["operations"] += 1
         self.totals["reductions"] += 1
+        self.totals["crossings"] += not innermost or length > LANE_ELEMENTS * self.device.warp_size
         self.totals["reduced_elements"] += elements
 
     def dots_each(self, programs: int) -> tuple[Dot, ...]:
@@ -135,10 +147,16 @@ class Counts:
             for (m, n, k, dtype, precision), count in sorted(self.dots.items())
         )
 
+    def _as_on_device(self, addresses: NDArray[Any], at: int | None) -> NDArray[Any]:
+        """Return addresses that lie to lines as they do on a device, whose buffers start on a line."""
+        off = self.bounds.storages[at].address % self.device.line_bytes if at is not None else 0
+        return addresses - np.uint64(off) if off else addresses
+
     def _count(self, kind: str, seen: Access, at: int) -> None:
         """Add an access to the totals."""
         self.totals["elements"] += seen.elements
         self.totals["lane_sectors"] += seen.lane_sectors
+        self.totals["lane_lines"] += seen.lane_lines
         self.totals["lane_accesses"] += seen.lane_accesses
         for direction in ("load", "store") if kind == "atomic" else (kind,):
             self.traffic[direction, at] += seen.requested
@@ -150,6 +168,7 @@ class Counts:
     def _wait_for(self, site: int) -> None:
         """Have a load under way; one that comes by again waits for those before it."""
         if site in self.waiting:
+            self.totals["repeats"] += 1
             self._close_round()
         self.waiting.add(site)
 

@@ -28,7 +28,7 @@ class Forwarding:
         """Hand a product on."""
         return self.to.multiply(left, right, dtype, precision) if self.to else True
 
-    def reduce(self, elements: int) -> None:
+    def reduce(self, elements: int, length: int, innermost: bool) -> None:
         """Hand a reduction on."""
         if self.to:
-            self.to.reduce(elements)
+            self.to.reduce(elements, length, innermost)

@@ -86,7 +86,13 @@ def _observed(
     """Return a reduction that tells the observer first; NumPy's own cannot take types kept as bits."""
 
     def observed(self: Any, inputs: tuple[Any, ...]) -> Any:
-        observer.reduce(inputs[0].handle.data.size)
+        shape = inputs[0].handle.data.shape
+        whole = self.axis is None
+        observer.reduce(
+            inputs[0].handle.data.size,
+            inputs[0].handle.data.size if whole else shape[self.axis],
+            whole or self.axis in (-1, len(shape) - 1),
+        )
         if any(is_narrow(each.dtype) for each in inputs):
             return general(self, inputs)
         return apply(self, inputs)

@@ -118,6 +118,7 @@ class Tracer:
                     store_sector_bytes=mean.get("store_sectors", 0.0),
                     load_distinct_bytes=mean.get("load_distinct", 0.0),
                     store_distinct_bytes=mean.get("store_distinct", 0.0),
+                    load_pieces=mean.get("load_pieces", 0.0), store_pieces=mean.get("store_pieces", 0.0),
                     unique_load_bytes=unique["load"], unique_store_bytes=unique["store"],
                     window=window, die_window=die_window,
                 )
@@ -140,6 +141,6 @@ class Tracer:
 
 
 _MEANS = (
-    "lane_accesses", "loads", "stores", "atomics", "rounds", "float_ops", "integer_ops", "special_ops",
-    "reductions", "reduced_elements",
+    "lane_lines", "lane_accesses", "block_elements", "loads", "stores", "atomics", "rounds", "repeats",
+    "float_ops", "integer_ops", "special_ops", "reductions", "crossings", "reduced_elements",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from pathlib import Path
 
 import msgspec
@@ -12,12 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evo.candidate import Kernel
-from experiments.bench.ranking import Ranked, Ranking, ranks, spearman
+from experiments.bench.measured import Measured
+from experiments.bench.ranking import (
+    MEASURED,
+    WORKS,
+    Ranked,
+    Ranking,
+    figures_of,
+    ranking_of,
+    ranks,
+    spearman,
+)
 from experiments.bench.variants import load_family
 from experiments.bench.works import Tracer, Works
 from fitness.costmodel.roofline import Estimate, explain
 from fitness.devices import device_for
 from fitness.rooms import open_rooms
+from fitness.verdicts import Fault
 
 H200 = device_for("sm_90")
 COLUMNS = st.lists(st.integers(-50, 50), min_size=2, max_size=40)
@@ -71,7 +83,7 @@ def test_works_are_traced_once_and_then_kept(tmp_path: Path) -> None:
         whole, task=msgspec.structs.replace(whole.task, workloads=(whole.small, timed))
     )
 
-    async def first() -> object:
+    async def first() -> tuple[Works | Fault, Tracer]:
         async with open_rooms() as rooms:
             tracer = Tracer(rooms, H200, tmp_path)
             broken = Kernel(family.task.seed.source.replace("tl.exp", "tl.no_such"))
@@ -84,3 +96,14 @@ def test_works_are_traced_once_and_then_kept(tmp_path: Path) -> None:
     # The rooms are closed: what comes now was kept.
     assert asyncio.run(again.works_of(family, family.task.seed)) == works
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_model_ranks_what_an_h200_measured() -> None:
+    measured = msgspec.json.decode(MEASURED.read_bytes(), type=Measured)
+    told = msgspec.msgpack.decode(gzip.decompress(WORKS.read_bytes()), type=dict[str, dict[str, Works]])
+    rankings = [ranking_of(name, measured.of(name), dict(kept), H200) for name, kept in told.items()]
+    figures = figures_of(rankings, measured)
+    assert (figures["kernels"], figures["variants"]) == (18, 444)
+    assert figures["spearman_mean"] >= 0.78
+    assert figures["spearman_least"] >= 0.5
+    assert figures["share_of_small_regret"] >= 0.9

@@ -11,7 +11,7 @@ BASE = 1 << 20
 
 def seen(addresses: np.ndarray, size: int = 4, mask: np.ndarray | None = None) -> Access:
     lanes = np.ones(addresses.shape, dtype=bool) if mask is None else mask
-    found = analyse(addresses.astype(np.uint64), lanes, size, sector=32, warp=32)
+    found = analyse(addresses.astype(np.uint64), lanes, size, sector=32, line=128, warp=32)
     assert found is not None
     return found
 
@@ -58,7 +58,7 @@ def test_a_tile_contiguous_along_no_dimension_wastes_sectors() -> None:
 def test_masked_lanes_do_not_count_and_no_lanes_give_nothing() -> None:
     addresses = BASE + 4 * np.arange(1024)
     assert seen(addresses, mask=np.arange(1024) < 1000).requested == 4000
-    assert analyse(addresses, np.zeros(1024, dtype=bool), 4, 32, 32) is None
+    assert analyse(addresses, np.zeros(1024, dtype=bool), 4, 32, 128, 32) is None
 
 
 def test_a_broadcast_scalar_is_one_sector() -> None:

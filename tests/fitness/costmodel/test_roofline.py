@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,45 @@ def test_more_stages_hide_more_latency() -> None:
     product = Dot(m=64, n=64, k=32, dtype="float16", precision="ieee", count=64)
     trace_ = launch(rounds=64.0, dots=(product,), grid=(132, 1, 1))
     assert latency_ms([Work(trace_, taking(), 4)], H200) < latency_ms([Work(trace_, taking(), 1)], H200)
+
+
+def test_registers_that_spill_cost_time() -> None:
+    times = [latency_ms([Work(launch(), taking(255, 4, spills=spills))], H200) for spills in (0, 20, 200)]
+    assert times == sorted(times)
+    assert times[0] < times[-1]
+
+
+def test_a_warp_alone_cannot_use_a_warpgroups_product() -> None:
+    product = Dot(m=64, n=64, k=64, dtype="float16", precision="ieee", count=64)
+    trace_ = launch(dots=(product,), grid=(1320, 1, 1), loads=2.0)
+    one, four = (latency_ms([Work(trace_, taking(168, warps), 3)], H200) for warps in (1, 4))
+    assert one > 1.3 * four
+
+
+def test_one_program_more_than_the_device_holds_takes_another_wave() -> None:
+    trace_ = launch(rounds=100.0, loads=100.0)
+    full = 16 * H200.units
+
+    def waves(count: int) -> float:
+        return latency_ms([Work(msgspec.structs.replace(trace_, grid=(count, 1, 1)), taking())], H200)
+
+    assert waves(full + 1) > 1.3 * waves(full)
+    assert waves(2 * full) < 1.1 * waves(full + 1)
+
+
+def test_a_last_wave_too_small_to_keep_the_memory_busy_takes_a_programs_time() -> None:
+    trace_ = launch(rounds=4.0, loads=4.0)
+    full = 16 * H200.units
+
+    def memory(count: int) -> float:
+        (part,) = explain(
+            [Work(msgspec.structs.replace(trace_, grid=(count, 1, 1)), taking())], H200
+        ).launches
+        return part.memory_ms
+
+    lost = memory(full + 100) - memory(full)
+    assert lost > memory(2 * full) - memory(2 * full - 100)
+    assert lost > 1e3 * H200.memory_latency_s
 
 
 def test_what_does_not_fit_and_no_launch_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 import msgspec
 import pytest
 
@@ -36,11 +37,16 @@ def test_a_strided_read_fetches_whole_sectors(room: Ask, arch: str) -> None:
     source = next(each for each in launch.buffers if each.load_bytes)
     assert (source.load_bytes, source.load_sector_bytes) == (1024, 256 * sector)
     assert launch.lane_bytes == 256 * sector + 1024
+    assert launch.lane_lines == 256 * 64 / 128 + 1024 / 128
+    assert (source.load_pieces, source.store_pieces) == ({"sm_90": 256, "gfx942": 1}[arch], 0)
 
 
 def test_a_transposed_store_coalesces_along_its_own_contiguous_dimension(room: Ask) -> None:
     launch = only(room, fill(TRANSPOSE, TM=64, TN=32, WARPS=4), "transpose", spec(1024, 1024))
     assert launch.lane_bytes == launch.sector_bytes == 2 * 64 * 32 * 4
+    assert launch.lane_lines == launch.lane_bytes / 128
+    assert sum(each.load_pieces for each in launch.buffers) == 64
+    assert sum(each.store_pieces for each in launch.buffers) == 32
 
 
 def test_a_product_counts_its_operations_and_sees_what_neighbours_share(room: Ask) -> None:
@@ -88,8 +94,34 @@ def test_three_passes_load_the_row_three_times_but_touch_it_once(room: Ask) -> N
     row = next(each for each in launch.buffers if each.load_bytes)
     assert (row.load_sector_bytes, row.load_distinct_bytes) == (3 * 16384, 16384)
     assert row.unique_load_bytes == 4096 * 16384
-    assert launch.reductions == 8
+    assert launch.reductions == launch.crossings == 8, "four warps exchange what they found"
     assert launch.rounds == 12
+    assert launch.repeats == 0, "a reduction or a store ends every round"
+    assert launch.block_elements == (launch.loads + launch.stores) * 1024
+    assert row.load_pieces == 1
+
+
+ADDING = """
+@triton.jit
+def total_kernel(x, z, columns, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    row = tl.program_id(0)
+    total = tl.zeros((BLOCK,), tl.float32)
+    for start in range(0, columns, BLOCK):
+        total += tl.load(x + row * columns + start + lanes)
+    tl.store(z + row, tl.sum(total, axis=0))
+
+def total(x):
+    z = torch.empty(x.shape[0], device=x.device)
+    total_kernel[(x.shape[0],)](x, z, x.shape[1], BLOCK=128)
+    return z
+"""
+
+
+def test_a_loop_that_adds_up_waits_for_nothing_but_its_own_loads(room: Ask) -> None:
+    launch = only(room, HEAD + ADDING, "total", spec(64, 1024))
+    assert (launch.rounds, launch.repeats) == (8, 7)
+    assert (launch.reductions, launch.crossings) == (1, 0), "one warp's lanes hold the whole row"
 
 
 def test_a_trace_is_the_same_for_the_same_seed(room: Ask) -> None:
