@@ -47,7 +47,7 @@ class Substitute(VariableTransformer):
         value = self._values.get(original_node.value)
         if value is None:
             return updated_node
-        value = cst.ensure_type(value.deep_clone(), cst.BaseExpression)
+        value = value.deep_clone()
         if isinstance(value, cst.Name):
             return updated_node.with_changes(value=value.value)
         if value.lpar or isinstance(value, cst.Attribute | cst.Float | cst.SimpleString | cst.Integer):

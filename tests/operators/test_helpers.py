@@ -14,7 +14,7 @@ from tests.operators.loop_kernels import MARCHING
 from tests.operators.test_loop_semantics import KERNELS, assert_right
 
 FAMILY = Helpers()
-SAMPLE = 8  # variants in every run of the tests; which ones changes with what the family makes
+SAMPLE = 5  # variants in every run of the tests; which ones changes with what the family makes
 
 
 def module(helper: str, line: str) -> str:
