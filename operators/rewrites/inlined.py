@@ -56,6 +56,7 @@ class _Inlining:
         self._helper = helper
         self._local = {*function.parameters, *bound_names(function.node.body)}
         self._fixed = function.constexprs - bound_names(function.node.body)
+        self._constants = self._fixed | _said_constants(function)
         self._taken = names_in(function.node) | helper.free
 
     def changes(self) -> Mapping[cst.CSTNode, Change] | None:
@@ -127,8 +128,13 @@ class _Inlining:
         result = self._helper.result
         return before, None if result is None else cast(cst.BaseExpression, result.visit(put))
 
-    def named(self, value: cst.BaseExpression) -> tuple[cst.BaseStatement, cst.Name]:
-        """Return the statement that gives a result a name, and the name."""
+    def named(self, value: cst.BaseExpression) -> tuple[cst.BaseStatement, cst.Name] | None:
+        """Return the statement that gives a result a name, and the name.
+
+        None for what may be a constant: it would be a tensor by that name.
+        """
+        if isinstance(value, cst.Tuple) or not names_in(value) & (self._local - self._constants):
+            return None
         name = self._fresh(f"{self._helper.name}_result")
         return _assigned(name, value), cst.Name(name)
 
@@ -179,10 +185,11 @@ class _Putting(cst.CSTTransformer):
         self.before += statements
         if original_node is self._whole:
             return cst.Name("None") if value is None else value
-        if value is None or isinstance(value, cst.Tuple):
+        given = None if value is None else self._inlining.named(value)
+        if given is None:
             self.failed = True
             return updated_node
-        statement, name = self._inlining.named(value)
+        statement, name = given
         self.before.append(statement)
         return name
 
@@ -194,6 +201,17 @@ def _put(statements: list[cst.BaseStatement]) -> Change:
 def _assigned(name: str, value: cst.BaseExpression) -> cst.SimpleStatementLine:
     target = cst.AssignTarget(cst.Name(name))
     return cst.SimpleStatementLine([cst.Assign([target], value)])
+
+
+def _said_constants(function: JitFunction) -> set[str]:
+    """Return the names that a function annotates, or that loops unrolled by the compiler give values."""
+    found = set[str]()
+    for node in walk(function.node.body):
+        if isinstance(node, cst.AnnAssign) or (
+            isinstance(node, cst.For) and called(node.iter) not in ("range", "tl.range")
+        ):
+            found |= names_in(node.target)
+    return found
 
 
 def _asks_a_shape(value: cst.BaseExpression) -> bool:

@@ -92,6 +92,9 @@ def test_a_helper_stands_where_it_was_called(helper: str, line: str, becomes: st
         ("(a):\n    B: tl.constexpr = 2\n    return a + B", "x = helper(x)"),
         ("(a):\n    return [b for b in a]", "x = helper(x)"),
         ("(*a):\n    return a", "x = helper(x)"),
+        ("(a):\n    return a // 2", "x = tl.arange(0, helper(BLOCK))"),
+        ("(a):\n    return a // 2", "X: tl.constexpr = helper(BLOCK)"),
+        ("(a):\n    return a + 1", "for i in tl.static_range(2):\n        x = tl.arange(0, helper(i))"),
         ("(a, b=other):\n    return a + b", "x = helper(x)"),
     ],
 )
