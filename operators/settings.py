@@ -19,6 +19,7 @@ from operators.rewrites.alignment_hints import AlignmentHints
 from operators.rewrites.cache_hints import CacheHints
 from operators.rewrites.exp2 import Exp2
 from operators.rewrites.family import Backend, Rewrite
+from operators.rewrites.helpers import Helpers
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.loads import Loads
 from operators.rewrites.loop_options import LoopOptions
@@ -40,6 +41,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         alignment_hints: what the source proves of indices and sizes, told to the compiler.
         cache_hints: which loads and stores bypass a cache or are evicted first or last.
         exp2: exponentials and logarithms in base 2.
+        helpers: functions that kernels call put into them, and parts of kernels made such functions.
         launch_options: warps, stages and what else a launch may ask of its target.
         loads: repeated, unused and loop-invariant loads saved.
         loop_options: stages, unrolling and flattening of loops.
@@ -62,6 +64,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     alignment_hints: float = 0.25
     cache_hints: float = 0.25
     exp2: float = 0.25
+    helpers: float = 0.25
     launch_options: float = 1.0
     loads: float = 0.5
     loop_options: float = 0.5
@@ -117,6 +120,7 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
         AlignmentHints(),
         CacheHints(backend),
         Exp2(),
+        Helpers(),
         LaunchOptions(backend),
         Loads(),
         LoopOptions(),

@@ -32,3 +32,34 @@ class Rename(VariableTransformer):
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         """Give the variable its new name, if it has one."""
         return updated_node.with_changes(value=self._names.get(original_node.value, original_node.value))
+
+
+class Substitute(VariableTransformer):
+    """Puts expressions for variables, in parentheses where they need them."""
+
+    def __init__(self, values: Mapping[str, cst.BaseExpression]) -> None:
+        """Take the expressions by the names that they stand for."""
+        super().__init__()
+        self._values = values
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        """Return what stands for the variable, if it is one of those."""
+        value = self._values.get(original_node.value)
+        if value is None:
+            return updated_node
+        value = value.deep_clone()
+        if isinstance(value, cst.Name):
+            return updated_node.with_changes(value=value.value)
+        if value.lpar or isinstance(value, cst.Attribute | cst.Float | cst.SimpleString | cst.Integer):
+            return value
+        return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        """Put the attribute's own name back, and a literal before it in parentheses."""
+        node = updated_node.with_changes(attr=original_node.attr)
+        if isinstance(node.value, cst.Integer) and not node.value.lpar:
+            inner = node.value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+            return node.with_changes(value=inner)
+        return node

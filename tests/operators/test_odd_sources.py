@@ -11,17 +11,26 @@ from hypothesis import strategies as st
 
 from evo.candidate import Kernel
 from operators.rewrites.family import Rewrite
+from operators.rewrites.helpers import Helpers
 from operators.rewrites.loop_options import LoopOptions
 from operators.rewrites.persistent import Persistent
 from operators.rewrites.program_order import ProgramOrder
 from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
 from operators.syntax.parsing import parsed
+from tests.operators.helper_kernels import HELPED
 from tests.operators.kernels import AUTOTUNED, FLIP, HEAD, LAYER_NORM, MATMUL, SOFTMAX
 from tests.operators.loop_kernels import LOOPS
 
-FAMILIES: Sequence[Rewrite] = (LoopOptions(), Persistent(), ProgramOrder("hip"), SeveralRows(), SplitK())
-SOURCES = [SOFTMAX, FLIP, MATMUL, AUTOTUNED, LAYER_NORM, *LOOPS.values()]
+FAMILIES: Sequence[Rewrite] = (
+    Helpers(),
+    LoopOptions(),
+    Persistent(),
+    ProgramOrder("hip"),
+    SeveralRows(),
+    SplitK(),
+)
+SOURCES = [SOFTMAX, FLIP, MATMUL, AUTOTUNED, LAYER_NORM, *LOOPS.values(), *HELPED.values()]
 WORDS = sorted({word for source in SOURCES for line in source.splitlines() for word in line.split()})
 
 KERNELS = """
@@ -64,6 +73,24 @@ def k(x):
 
 def f(x):
     k[()](x)
+---
+def k(x, y=k, *, z): return k(k(x, z=1), **y) if x else k
+
+@triton.jit
+def h(a, b=[1], c=x.y):
+    for a.b, c in k(a): return h(c)
+    return (yield a)
+
+@triton.jit
+def g(a):
+    if a: a = h(a); h(*a)
+    for i in a:
+        a, (b, c) = h(i), g(a)
+        a[0] = (lambda h: h(a) + h(a))(h)
+    return h
+
+def f(x):
+    k[(1,)](x, h, z=g)
 ---
 def k(x): 'a string'
 
