@@ -67,7 +67,7 @@ class SelectingProposer:
 
         The islands take turns, the first with number 1; where no operator applies, the next one steps in. An
         operator applies with the first of the drawn parents, as many as it takes: of those drawn from the
-        population, or else of those from the repair queue. The portfolio chooses among the names that apply.
+        population, or else of those from the repair queue. The portfolio chooses until one applies.
 
         Raises:
             ValueError: the portfolio chose an operator that it was not offered.
@@ -94,16 +94,36 @@ class SelectingProposer:
         for island in (turn % count for turn in range(number - 1, number - 1 + count)):
             broken = islands.repairs[island].members
             for lineup in self._lineups(islands.members[island], island, rng):
-                offers = self._applicable(lineup, answers)
+                lineups = [lineup]
                 if broken:
-                    width, size = self._width, self._settings.tournament
-                    offers = self._applicable(tournament(broken, width, size, rng), answers) | offers
-                if offers:
-                    name = self._chosen(sorted(offers), rng)
+                    lineups.append(tournament(broken, self._width, self._settings.tournament, rng))
+                offer = self._offer(lineups, answers, rng)
+                if offer is not None:
+                    name, parents = offer
                     return Proposal(
-                        number=number, operator=name, parents=offers[name], island=island,
-                        generation=generation, key=key,
+                        number=number, operator=name, parents=parents, island=island, generation=generation,
+                        key=key,
                     )  # fmt: skip
+        return None
+
+    def _offer(
+        self,
+        lineups: Sequence[Sequence[Individual]],
+        answers: dict[tuple[str, tuple[int, ...]], bool],
+        rng: random.Random,
+    ) -> tuple[str, tuple[int, ...]] | None:
+        """Return the operator that the portfolio chooses among those that apply, with its parents' numbers.
+
+        It chooses among all that are left until one applies: by weights that comes to the same as asking all
+        of them first, and what an operator finds in a kernel can take as long as the rest of the proposal.
+        """
+        names = list(self._operators)
+        while names:
+            name = self._chosen(names, rng)
+            for lineup in lineups:
+                if self._applies(name, lineup, answers):
+                    return name, _numbers(lineup[: self._operators[name].arity])
+            names.remove(name)
         return None
 
     def _chosen(self, names: Sequence[str], rng: random.Random) -> str:
@@ -122,21 +142,18 @@ class SelectingProposer:
         for first in range(len(population)):
             yield [*population[first:], *population[:first]][: self._width]
 
-    def _applicable(
-        self, lineup: Sequence[Individual], answers: dict[tuple[str, tuple[int, ...]], bool]
-    ) -> dict[str, tuple[int, ...]]:
-        """Return the operators that can make something of the lineup's first ones, with their numbers."""
-        offers = {}
-        for name, operator in self._operators.items():
-            parents = lineup[: operator.arity]
-            if len(parents) < operator.arity:
-                continue
-            question = (name, _numbers(parents))
-            if question not in answers:
-                answers[question] = operator.applies(parents, self._task)
-            if answers[question]:
-                offers[name] = question[1]
-        return offers
+    def _applies(
+        self, name: str, lineup: Sequence[Individual], answers: dict[tuple[str, tuple[int, ...]], bool]
+    ) -> bool:
+        """Return whether an operator can make something of the lineup's first ones."""
+        operator = self._operators[name]
+        parents = lineup[: operator.arity]
+        if len(parents) < operator.arity:
+            return False
+        question = (name, _numbers(parents))
+        if question not in answers:
+            answers[question] = operator.applies(parents, self._task)
+        return answers[question]
 
 
 def _numbers(individuals: Sequence[Individual]) -> tuple[int, ...]:

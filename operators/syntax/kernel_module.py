@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import libcst as cst
 import msgspec
 
 from operators.syntax.nodes import called, dotted, walk
+from operators.syntax.parsing import KEPT
 
 
 class JitFunction(msgspec.Struct, frozen=True, eq=False):
@@ -96,6 +98,7 @@ class KernelModule(msgspec.Struct, frozen=True, eq=False):
         return tuple(launch for launch in self.launches if launch.kernel is function)
 
 
+@lru_cache(maxsize=KEPT)
 def read_module(module: cst.Module) -> KernelModule:
     """Return what the module holds; functions nested in others are taken for host code."""
     hosts = [statement for statement in module.body if isinstance(statement, cst.FunctionDef)]

@@ -1,7 +1,8 @@
 """Sessions that kill themselves: run as `python -m tests.evo.crash_child FOLDER POINT...`.
 
-For each POINT a forked child searches in FOLDER/POINT.sqlite and sends itself SIGKILL at the POINT-th point
-that it comes by: round each write of the journal, inside operators, evaluator, portfolio and tracker.
+For each POINT, such as `evaluate#3`, a forked child searches in FOLDER/POINT.sqlite and sends itself SIGKILL
+when it comes by points of that name for the third time: round each write of the journal, inside operators,
+evaluator, portfolio and tracker.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import random
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 from evo.journal import Journal
@@ -26,15 +28,15 @@ from tests.standins import (
 
 
 class Fuse:
-    """Counts the points passed, by name, and ends the process at one of them."""
+    """Counts the points passed, by name, and ends the process at one of them, or after so many."""
 
-    def __init__(self, point: int | None = None) -> None:
+    def __init__(self, point: str | int | None = None) -> None:
         self._point = point
-        self.names: list[str] = []
+        self.passed: Counter[str] = Counter()
 
     def burn(self, name: str) -> None:
-        self.names.append(name)
-        if len(self.names) == self._point:
+        self.passed[name] += 1
+        if self._point in (f"{name}#{self.passed[name]}", self.passed.total()):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -91,12 +93,12 @@ class FusedTracker(RecordingTracker):
         super().record(event)
 
 
-def fused_session(path: Path, point: int | None = None):
+def fused_session(path: Path, point: str | int | None = None):
     """Run or resume one session; return its engine, the reason why it stopped and its fuse."""
     fuse = Fuse(point)
     operators = (FusedOperator(fuse, "step", 1), FusedOperator(fuse, "mix", 2))
     engine = synthetic_engine(
-        search_settings(seed=5),
+        search_settings(),
         operators={operator.name: operator for operator in operators},
         portfolio=FusedPortfolio(fuse),
     )
@@ -108,7 +110,7 @@ def fused_session(path: Path, point: int | None = None):
     return engine, reason, fuse
 
 
-def killed_in_child(path: Path, point: int) -> bool:
+def killed_in_child(path: Path, point: str | int) -> bool:
     """Run one session in a forked child; return whether it was killed before its end."""
     child = os.fork()
     if child == 0:
@@ -120,7 +122,7 @@ def killed_in_child(path: Path, point: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-def main(folder: Path, points: list[int]) -> None:
+def main(folder: Path, points: list[str]) -> None:
     for point in points:
         print(point, killed_in_child(folder / f"{point}.sqlite", point), flush=True)
     chained = folder / "chained.sqlite"
@@ -131,4 +133,4 @@ def main(folder: Path, points: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(point) for point in sys.argv[2:]])
+    main(Path(sys.argv[1]), sys.argv[2:])

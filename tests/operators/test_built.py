@@ -95,11 +95,11 @@ def searched(path: Path, *budgets: int) -> Engine:
 
 
 def test_a_search_by_all_of_them_asks_each_and_resumes_as_if_never_stopped(tmp_path: Path):
-    engine = searched(tmp_path / "whole.sqlite", 45)
+    engine = searched(tmp_path / "whole.sqlite", 90)
     asked = Counter(each.candidate.proposal.operator for each in engine.individuals.values())
     assert asked.keys() == {"seed", *NAMES} - OTHER_THAN_SOFTMAX.keys()
     assert all(each.candidate.kernel is not None for each in engine.individuals.values())
-    assert digest(searched(tmp_path / "parts.sqlite", 9, 25, 45)) == digest(engine)
+    assert digest(searched(tmp_path / "parts.sqlite", 9, 25, 90)) == digest(engine)
 
 
 def test_the_portfolio_is_the_one_that_the_settings_name():
