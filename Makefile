@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help search test check bench clean
+.PHONY: help search test check bench suite clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -14,7 +14,7 @@ search: $(READY) ## Search for a faster softmax for MI300X, modelled: no GPU, no
 	$(BIN)/kernevo run experiments/configs/softmax.toml
 
 test: $(READY) ## Run the whole test suite
-	$(BIN)/python -m pytest -n auto --maxschedchunk=2
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Check format, lint, types, floors and that mlflow/ hides nothing
 	$(BIN)/ruff format --check .
@@ -28,6 +28,12 @@ bench: $(READY) ## Measure what the README states, into experiments/results/
 	$(BIN)/python -m experiments.bench.engine
 	$(BIN)/python -m experiments.bench.landscape
 	$(BIN)/python -m experiments.bench.endurance
+	$(BIN)/python -m experiments.bench.ranking
+
+suite: $(READY) ## Search every core task, then compare with what a user would do; goes on where it stopped
+	$(BIN)/python -m pytest -m thorough -n auto
+	$(BIN)/python -m experiments.bench.suite
+	$(BIN)/python -m experiments.bench.rivals
 
 clean: ## Remove the environment and caches; runs/ stays
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -15,6 +15,7 @@ from typing import Any
 from evo.journal import JournalReader
 from evo.records import Asked, Evaluated
 from experiments.run_folder import JOURNAL
+from operators.settings import OperatorWeights
 from tests.experiments.commanding import kernevo
 
 SEARCH = """
@@ -24,16 +25,22 @@ seed = 5
 population = 3
 offspring = 5
 budget.evaluations = {evaluations}
+[operators.weights]
+{weights}
 [tracking]
 enabled = {tracked}
 """
+ASKED = ("launch_options", "one_pass", "tiles")
+"""The operators that are asked: those whose kernels are the quickest to evaluate."""
+WEIGHTS = "\n".join(f"{name} = {int(name in ASKED)}" for name in OperatorWeights().by_name)
 GONE_SECONDS = 60.0
 
 
 def config(folder: Path, evaluations: int = 16, *, tracked: bool = False) -> Path:
     """Write a config into the folder, and return its path."""
     path = folder / "config.toml"
-    path.write_text(SEARCH.format(evaluations=evaluations, tracked=str(tracked).lower()))
+    text = SEARCH.format(evaluations=evaluations, tracked=str(tracked).lower(), weights=WEIGHTS)
+    path.write_text(text)
     return path
 
 

@@ -9,7 +9,10 @@ import pytest
 # Set before torch is imported: small operations wait for threads that a busy machine does not run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONGEST = ("tests/test_killed.py", "tests/test_disturbed.py", "tests/test_search.py")
+LONGEST = (
+    "tests/test_disturbed.py", "tests/test_killed.py", "tests/test_search.py", "test_tracking_outage.py",
+    "tests/fitness/test_modelled.py", "tests/operators/test_fine_semantics.py", "test_rivals.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
