@@ -64,13 +64,13 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     alignment_hints: float = 0.25
     cache_hints: float = 0.25
     exp2: float = 0.25
-    helpers: float = 0.25
+    helpers: float = 0.1
     launch_options: float = 1.0
     loads: float = 0.5
     loop_options: float = 0.5
     one_pass: float = 1.0
     persistent: float = 0.5
-    precision: float = 0.5
+    precision: float = 0.25
     program_order: float = 0.5
     reciprocal: float = 0.25
     several_rows: float = 1.0
