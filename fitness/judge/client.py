@@ -213,15 +213,18 @@ class Conversation:
             Died: the process ended or spoke out of turn.
             JudgeError: somebody else holds the device all the time.
         """
-        await asyncio.wait_for(self._process.say(self._request), LONGEST_QUEUE_SECONDS)
+        async with asyncio.timeout(LONGEST_QUEUE_SECONDS):
+            await self._process.say(self._request)
         try:
-            message = await asyncio.wait_for(self._process.hear(), LONGEST_QUEUE_SECONDS)
+            async with asyncio.timeout(LONGEST_QUEUE_SECONDS):
+                message = await self._process.hear()
         except TimeoutError:
             raise JudgeError(f"another judge has held the device for {LONGEST_QUEUE_SECONDS:g} s") from None
         while isinstance(message, Began):
             self._in_turn(message)
             self.stage = message.stage
-            message = await asyncio.wait_for(self._process.hear(), self._wall_seconds)
+            async with asyncio.timeout(self._wall_seconds):
+                message = await self._process.hear()
         self._in_turn(message)
         assert isinstance(message, Judged | Refused | Unable)
         return message
