@@ -13,9 +13,8 @@ from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Sour
 from evo.protocols import KnownPlan
 from evo.task import Role, Task
 from fitness.built import Built, runnable
-from fitness.costmodel.occupancy import occupancy
 from fitness.devices import Device
-from fitness.messages import Binary, Description
+from fitness.messages import Description
 from fitness.once import Once
 from fitness.plan import plan_digest
 from fitness.policy import breach
@@ -24,6 +23,7 @@ from fitness.settings import StageLimits
 from fitness.stages import Stages
 from fitness.uses import largest_tile
 from fitness.verdicts import Fault
+from fitness.work import resources_of
 
 
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,16 +151,6 @@ class Cascade(abc.ABC):
             plan_digest=plan_digest(able, {name: binary.digest for name, binary in binaries.items()}),
         )  # fmt: skip
 
-    def resources(self, binary: Binary) -> Resources:
-        """Return what a binary takes of the device."""
-        return Resources(
-            kernel=binary.name, registers=binary.registers, spills=binary.spills,
-            shared_bytes=binary.shared_bytes, warps=binary.warps,
-            occupancy=occupancy(
-                self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
-            ),
-        )  # fmt: skip
-
     def resources_timed(self, built: Built, bounds: Mapping[str, Bound]) -> tuple[Resources, ...]:
         """Return what the kernels of the timed workloads take, hold and are limited by, one a name.
 
@@ -176,7 +166,9 @@ class Cascade(abc.ABC):
         }
         used = {
             each.name: msgspec.structs.replace(
-                self.resources(each), bound=bounds.get(each.name), tile=largest_tile(timed[each.kernel].ttir)
+                resources_of(each, self._device),
+                bound=bounds.get(each.name),
+                tile=largest_tile(timed[each.kernel].ttir),
             )
             for each in built.binaries.values()
             if each.kernel in timed

@@ -8,13 +8,14 @@ from fitness.audit import fault_of_trace
 from fitness.built import Built, checks_of
 from fitness.cascade import Cascade, Passed, Verdict
 from fitness.cases import draw_cases
-from fitness.costmodel.roofline import Estimate, Work, explain
+from fitness.costmodel.roofline import Estimate, explain
 from fitness.devices import Device
 from fitness.messages import Description
-from fitness.plan import Captured, Plan
-from fitness.stages import Stages, Traced
+from fitness.plan import Captured
+from fitness.stages import Stages
 from fitness.uses import bounds
 from fitness.verdicts import Fault
+from fitness.work import works_of
 
 
 def device_label(device: Device) -> str:
@@ -73,7 +74,9 @@ class ModelledEvaluator(Cascade):
             fault = fault_of_trace(built.workload(captured.workload), traced.launches, traced.fills)
             if fault:
                 return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault)
-            estimate = explain(self._works(built, plan, traced), self._device, traced.fills)
+            estimate = explain(
+                works_of(plan, traced, built.binaries, self._device), self._device, traced.fills
+            )
             modelled.append((estimate, sum(launch.sampled for launch in traced.launches)))
         estimate, samples = min(modelled, key=lambda each: (each[0].latency_ms, each[1]))
         latency = estimate.latency_ms
@@ -81,12 +84,3 @@ class ModelledEvaluator(Cascade):
             workload=captured.workload, latency_ms=latency, low_ms=latency, high_ms=latency,
             samples=samples, source=self.source, device=self.device,
         )  # fmt: skip
-
-    def _works(self, built: Built, plan: Plan, traced: Traced) -> list[Work]:
-        """Return each launch with what its binary takes."""
-        works = []
-        for launch, trace in zip(plan.launches, traced.launches, strict=True):
-            kernel = plan.kernels[launch.kernel]
-            resources = self.resources(built.binaries[kernel.digest])
-            works.append(Work(trace, resources, int(kernel.options.get("num_stages") or 1)))
-        return works

@@ -133,7 +133,7 @@ def show(figures: dict[str, Any]) -> None:
         )
 
 
-def shares(cells: Sequence[Cell], count: int) -> Iterator[Sequence[Cell]]:
+def dealt(cells: Sequence[Cell], count: int) -> Iterator[Sequence[Cell]]:
     """Yield the cells dealt out evenly."""
     yield from (cells[first::count] for first in range(min(count, len(cells))))
 
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str]) -> None:
     left = [cell for cell in cells if not cell.file(given.out).exists()]
     with ProcessPoolExecutor(given.at_once, mp_context=get_context("spawn")) as pool:
         for done in [
-            pool.submit(work, share, given.evaluations, given.out) for share in shares(left, given.at_once)
+            pool.submit(work, share, given.evaluations, given.out) for share in dealt(left, given.at_once)
         ]:
             done.result()
     traces = {

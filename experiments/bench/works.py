@@ -16,19 +16,17 @@ import msgspec
 
 import fitness
 from evo.candidate import Kernel
-from evo.evaluation import Resources
 from experiments.bench.variants import Family
 from fitness.built import runnable
-from fitness.costmodel.occupancy import occupancy
 from fitness.costmodel.roofline import Work
 from fitness.costmodel.trace import Fill
 from fitness.devices import Device
-from fitness.messages import Binary, Description
-from fitness.plan import Plan
+from fitness.messages import Description
 from fitness.rooms import Rooms
 from fitness.settings import StageLimits
 from fitness.stages import Stages
 from fitness.verdicts import Fault
+from fitness.work import works_of
 
 LIMITS = StageLimits(compile_cpu_seconds=60.0, check_cpu_seconds=60.0, time_cpu_seconds=60.0)
 TRACING = ("interpreter/*.py", "costmodel/access.py", "costmodel/trace.py", "compiler.py", "capture.py")
@@ -95,36 +93,12 @@ class Tracer:
         traced = await stages.trace(kernel, task, described[0], plan, plan.choice)
         if isinstance(traced, Fault):
             return traced
-        works = (
-            Work(
-                trace,
-                self._resources(plan, launch.kernel, compiled.binaries),
-                _stages_of(plan, launch.kernel),
-            )
-            for launch, trace in zip(plan.launches, traced.launches, strict=True)
-        )
-        return Works(tuple(works), traced.fills)
-
-    def _resources(self, plan: Plan, kernel: int, binaries: dict[str, Binary]) -> Resources:
-        """Return what the binary of one of a plan's kernels takes of the device."""
-        binary = binaries[plan.kernels[kernel].digest]
-        return Resources(
-            kernel=binary.name, registers=binary.registers, spills=binary.spills,
-            shared_bytes=binary.shared_bytes, warps=binary.warps,
-            occupancy=occupancy(
-                self._device, registers=binary.registers, shared_bytes=binary.shared_bytes, warps=binary.warps
-            ),
-        )  # fmt: skip
+        return Works(works_of(plan, traced, compiled.binaries, self._device), traced.fills)
 
 
 def cache_folder() -> Path:
     """Return the user's folder for what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kernevo" / "works"
-
-
-def _stages_of(plan: Plan, kernel: int) -> int:
-    """Return a launch's `num_stages` option."""
-    return int(plan.kernels[kernel].options.get("num_stages") or 1)
 
 
 @cache
