@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,13 @@ LIMITS = Limits(
 
 
 class Bench:
-    """A started room and the event loop that it lives in."""
+    """A started room and the event loop that it lives in.
+
+    Other tests of this process may hold rooms of their own open meanwhile: those are not counted.
+    """
 
     def __init__(self, room: Room) -> None:
+        self._others = room_processes().keys()
         self.runner = asyncio.Runner()
         self.sandbox = Sandbox(room)
         self.isolation = self.await_(self.sandbox.start())
@@ -27,6 +31,14 @@ class Bench:
 
     def run(self, source: str, limits: Limits = LIMITS) -> Outcome:
         return self.await_(self.sandbox.run(source.encode(), limits))
+
+    def processes(self) -> set[int]:
+        """Return the pids of the warm parent and of all that stems from it."""
+        return room_processes().keys() - self._others
+
+    def idles(self, seconds: float = 5.0) -> bool:
+        """Wait until nothing but the warm parent is left; return whether that came."""
+        return _came(lambda: len(self.processes()) <= 1, seconds)
 
     def close(self) -> None:
         self.await_(self.sandbox.close())
@@ -62,8 +74,12 @@ def parents() -> list[int]:
 
 def only(expected: int, engine: int | None = None, seconds: float = 5.0) -> bool:
     """Wait until no more than `expected` room processes are left; return whether that came."""
+    return _came(lambda: len(room_processes(engine)) <= expected, seconds)
+
+
+def _came(condition: Callable[[], bool], seconds: float) -> bool:
     until = time.monotonic() + seconds
-    while len(room_processes(engine)) > expected:
+    while not condition():
         if time.monotonic() > until:
             return False
         time.sleep(0.01)

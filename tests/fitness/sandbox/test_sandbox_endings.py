@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rooms import LIMITS, Bench, only, room_processes
+from rooms import LIMITS, Bench
 
 from fitness.sandbox import Ending
 
@@ -151,7 +151,7 @@ def test_every_behaviour_ends_as_an_outcome_and_leaves_nothing(bench: Bench, nam
     assert detail in outcome.detail
     assert len(outcome.detail) < 10_000
     assert len(outcome.stderr_tail) <= 4096
-    assert only(1), room_processes()
+    assert bench.idles(), bench.processes()
     assert room_folders() == files
     assert bench.run("answer = b'still good'").payload == b"still good"
 
@@ -192,22 +192,22 @@ def test_jobs_run_at_once_and_a_bad_one_harms_no_sibling(bench: Bench) -> None:
 
     expected = [Ending.FINISHED, Ending.CRASHED, Ending.TIMEOUT, Ending.OUT_OF_MEMORY, Ending.RAISED]
     assert bench.await_(together()) == expected * 2
-    assert only(1)
+    assert bench.idles()
 
 
 def test_fifty_jobs_leak_no_descriptors(bench: Bench) -> None:
     def open_descriptors() -> list[int]:
-        (parent,) = room_processes()
+        (parent,) = bench.processes()
         folders = [Path("/proc/self/fd")] + ([Path(f"/proc/{parent}/fd")] if os.geteuid() == 0 else [])
         return [len(list(folder.iterdir())) for folder in folders]
 
     async def fifty() -> None:
         await asyncio.gather(*(bench.sandbox.run(b"answer = b'1'", LIMITS) for _ in range(50)))
 
-    assert only(1)
+    assert bench.idles()
     before = open_descriptors()
     bench.await_(fifty())
-    assert only(1)
+    assert bench.idles()
     assert open_descriptors() == before
 
 
@@ -219,12 +219,12 @@ def test_cancelled_job_is_killed(bench: Bench) -> None:
             )
         )
         await asyncio.sleep(0.2)
-        assert len(room_processes()) == 3
+        assert len(bench.processes()) == 3
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     bench.await_(cancel())
-    assert only(1)
+    assert bench.idles()
 
 
 def test_scratch_is_empty_and_new_for_every_job(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from rooms import LIMITS, Bench, only, parents, room_processes
+from rooms import LIMITS, Bench, room_processes
 
 from fitness.sandbox import Ending
 
@@ -96,7 +96,7 @@ def refused(bench: Bench, source: str) -> str:
     outcome = bench.run(HEAD + source)
     assert outcome.ending is Ending.RAISED, outcome
     assert "Error: [Errno" in outcome.detail, outcome.detail
-    assert only(1)
+    assert bench.idles()
     return outcome.detail
 
 
@@ -251,7 +251,7 @@ def test_other_processes_are_out_of_reach(bench: Bench) -> None:
             bench.sandbox.run(b"import time; time.sleep(0.8); answer = b'alive'", LIMITS)
         )
         await asyncio.sleep(0.3)
-        targets = [os.getpid(), os.getppid(), *room_processes()]
+        targets = [os.getpid(), os.getppid(), *bench.processes()]
         assert len(targets) == 5
         outcomes = []
         for what in (
@@ -271,7 +271,7 @@ def test_other_processes_are_out_of_reach(bench: Bench) -> None:
         return [(o.payload or o.detail.encode()).decode() for o in outcomes]
 
     assert bench.await_(attack()) == ["[]"] * 8
-    assert len(parents()) == 1
+    assert len(bench.processes()) == 1
 
 
 def test_a_job_has_no_descriptor_but_its_own(bench: Bench) -> None:
