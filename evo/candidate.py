@@ -19,7 +19,7 @@ class Kernel(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to make next.
 
     Attributes:
@@ -29,6 +29,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         island: index of the island that the parents were drawn from.
         generation: 0 for the seed, then counting up.
         key: 64 random bits from the run's seed and the number; all randomness of the operator comes from it.
+        attempt: 0, or which redraw this is of a kernel that repeated a settled one; the key is the redraw's.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     key: int
     island: int = 0
+    attempt: int = 0
 
 
 class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +95,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         syntax: identity of the kernel's normalised syntax (`evo/syntax.py`), where it was looked at.
         redraws: kernels that were made before this one and thrown away, for each repeated a settled one.
         spend: what was paid for it.
+        request: digest of the request whose reply it was made from, where an operator asked a model.
     """
 
     proposal: Proposal
@@ -101,6 +104,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     syntax: str | None = None
     redraws: int = 0
     spend: Spend = FREE
+    request: str | None = None
 
     @property
     def number(self) -> int:

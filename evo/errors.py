@@ -11,6 +11,7 @@ KernevoError
     ├── JournalError            the journal cannot be written or read back
     ├── SandboxError            a room cannot start or died
     ├── JudgeError              the judge or its GPU cannot measure
+    ├── ModelError              the language model's endpoint refuses us or is out of reach
     └── SeedError               the task's own seed kernel does not pass
 """
 
@@ -61,5 +62,13 @@ class JudgeError(RunFailure):
     """The judge or its GPU cannot measure, through no fault of a candidate."""
 
 
+class ModelError(RunFailure):
+    """A language model's endpoint refuses us (key, model, protocol), or is out of reach for long."""
+
+
 class SeedError(RunFailure):
     """The task's own seed kernel does not pass, so nothing can be compared with it."""
+
+
+class Unanswered(Exception):
+    """An operator's reply does not come in this session. No failure: the proposal stays owed."""

@@ -171,6 +171,7 @@ class Search:
             syntax=candidate.syntax,
             redraws=candidate.redraws,
             spend=candidate.spend,
+            request=candidate.request,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
         return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)

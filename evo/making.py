@@ -10,7 +10,7 @@ from evo.candidate import Candidate, Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.proposing import SEED_OPERATOR
-from evo.protocols import Draft
+from evo.protocols import Draft, Malformed
 from evo.syntax import syntax_digest
 
 
@@ -36,26 +36,25 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
 
 
 def redrawn(proposal: Proposal, attempt: int) -> Proposal:
-    """Return the proposal with the key of its redraw, which comes from its own key and the attempt."""
+    """Return the proposal of a redraw, with a key that comes from its own key and the attempt."""
     key = hashlib.sha256(f"{proposal.key}:{attempt}".encode()).digest()[:8]
-    return msgspec.structs.replace(proposal, key=int.from_bytes(key))
+    return msgspec.structs.replace(proposal, key=int.from_bytes(key), attempt=attempt)
 
 
 async def _draw(proposal: Proposal, engine: Engine) -> Candidate:
     """Return the candidate that the operator makes of a proposal, without a kernel if it cannot."""
     parents = [engine.individuals[number] for number in proposal.parents]
     answer = await engine.operators[proposal.operator].propose(proposal, parents, engine.task)
+    if isinstance(answer, Draft) and not _is_text(answer.kernel):
+        answer = Malformed("the source is not Unicode text", answer.spend, answer.request)
     if not isinstance(answer, Draft):
         return Candidate(
-            proposal=proposal, kernel=None, summary=_one_line(answer.reason), spend=answer.spend
-        )  # fmt: skip
-    if not _is_text(answer.kernel):
-        return Candidate(
-            proposal=proposal, kernel=None, summary="the source is not Unicode text", spend=answer.spend
+            proposal=proposal, kernel=None, summary=_one_line(answer.reason), spend=answer.spend,
+            request=answer.request,
         )  # fmt: skip
     return Candidate(
         proposal=proposal, kernel=answer.kernel, summary=_one_line(answer.summary),
-        syntax=syntax_digest(answer.kernel.source), spend=answer.spend,
+        syntax=syntax_digest(answer.kernel.source), spend=answer.spend, request=answer.request,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -16,11 +16,15 @@ from evo.task import Task
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An operator's answer: a kernel, one line that says what was done, and what was paid for it."""
+    """An operator's answer: a kernel, one line that says what was done, and what was paid for it.
+
+    Of an answer that a model's reply was made into, `request` is the digest of the request.
+    """
 
     kernel: Kernel
     summary: str
     spend: Spend = FREE
+    request: str | None = None
 
 
 class Malformed(msgspec.Struct, frozen=True):
@@ -28,6 +32,7 @@ class Malformed(msgspec.Struct, frozen=True):
 
     reason: str
     spend: Spend = FREE
+    request: str | None = None
 
 
 class Operator(Protocol):
@@ -47,7 +52,37 @@ class Operator(Protocol):
     async def propose(
         self, proposal: Proposal, parents: Sequence[Individual], task: Task
     ) -> Draft | Malformed:
-        """Return a kernel made from the parents; the same proposal and parents give the same kernel."""
+        """Return a kernel made from the parents; the same proposal and parents give the same kernel.
+
+        Raises:
+            Unanswered: it waits for a reply that does not come in this session; the proposal stays owed.
+        """
+
+
+class Chronicle(Protocol):
+    """What a run knows beyond an operator's parents: those that were settled, and replies paid for."""
+
+    @property
+    def individuals(self) -> Mapping[int, Individual]:
+        """All settled individuals by number."""
+
+    def reply(self, proposal: Proposal, request: bytes) -> bytes | None:
+        """Return what was kept for the request of a proposal, by its number and attempt; None if nothing."""
+
+    def keep(self, proposal: Proposal, request: bytes, reply: bytes, spend: Spend) -> None:
+        """Keep a reply; on return it survives the end of this process.
+
+        Raises:
+            JournalError: it cannot be written, or one was kept before.
+        """
+
+
+@runtime_checkable
+class Consulting(Protocol):
+    """An operator that builds on the run's chronicle; it is told of it before it is first asked."""
+
+    def consult(self, chronicle: Chronicle) -> None:
+        """Take the chronicle of the run."""
 
 
 @runtime_checkable

@@ -40,6 +40,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
         evaluation: as the evaluator said it; repeats are found by the fold.
         syntax, redraws: the candidate's; journals of before hold neither.
         spend: what was paid for the candidate, however often it is evaluated.
+        request: the candidate's.
     """
 
     number: int
@@ -50,12 +51,13 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
     syntax: str | None = None
     redraws: int = 0
     spend: Spend = FREE
+    request: str | None = None
 
     def candidate(self, proposal: Proposal, kernel: Kernel | None) -> Candidate:
         """Return the candidate that was told, made for this proposal, with its kernel if it has one."""
         return Candidate(
             proposal=proposal, kernel=kernel, summary=self.summary, syntax=self.syntax, redraws=self.redraws,
-            spend=self.spend,
+            spend=self.spend, request=self.request,
         )  # fmt: skip
 
     @property
@@ -64,13 +66,29 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
         return self.evaluation.status is not Status.TIMEOUT or self.attempt >= ATTEMPTS
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True, tag="called"):
+    """A request of an operator was answered; nobody has made use of the reply before this is written.
+
+    Attributes:
+        number, attempt: of the proposal that it was for.
+        request, reply: digests of both, which are among the journal's blobs.
+        spend: what was paid for the reply, tries that failed included.
+    """
+
+    number: int
+    attempt: int
+    request: str
+    reply: str
+    spend: Spend
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):
     """The search stopped, and why; a larger budget lets it go on."""
 
     reason: str
 
 
-Record = Opened | Asked | Evaluated | Ended
+Record = Opened | Asked | Called | Evaluated | Ended
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

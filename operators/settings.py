@@ -12,6 +12,7 @@ from evo.errors import SettingsError
 from evo.protocols import Operator, Portfolio
 from operators.bandit import Bandit, BanditSettings
 from operators.crossover import Crossover
+from operators.llm.settings import LlmSettings
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
@@ -101,11 +102,13 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         weights: how often each operator is asked; under the bandit, how its floor is shared.
         portfolio: `fixed` draws by the weights alone, `bandit` also by what each operator lately gained.
         bandit: how the bandit forgets and explores.
+        llm: the language models that operators ask, and what they are asked with.
     """
 
     weights: OperatorWeights = OperatorWeights()
     portfolio: Literal["fixed", "bandit"] = "fixed"
     bandit: BanditSettings = BanditSettings()
+    llm: LlmSettings = LlmSettings()
 
 
 def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, Operator]:

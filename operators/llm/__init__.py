@@ -1,0 +1,1 @@
+"""Language models as operators: requests, replies, and what is made of them."""
