@@ -14,7 +14,7 @@ from evo.gain import TUNING, Outcome, gained
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import JournalReader
 from evo.objective import progress
-from evo.proposing import SEED_OPERATOR
+from evo.proposing import FOUNDING
 from evo.records import ATTEMPTS
 from evo.settings import Mode
 
@@ -64,7 +64,7 @@ class Credits(msgspec.Struct, frozen=True, kw_only=True):
     """What came of all operators of a run.
 
     Attributes:
-        operators: most gain first, by name among equals; the seed kernel is none.
+        operators: most gain first, by name among equals; founders have none.
         statuses: how all candidates ended, the seed included, most frequent first.
         elite: number of the fastest candidate; None before any passed.
     """
@@ -98,7 +98,7 @@ def credits_of(journal: JournalReader) -> Credits:
         proposal = proposals[told.number]
         parents = [outcomes[parent] for parent in proposal.parents]
         tallies[proposal.operator].add(told, outcome, gained(outcome, parents))
-    made = [tally.credit(name) for name, tally in tallies.items() if name != SEED_OPERATOR]
+    made = [tally.credit(name) for name, tally in tallies.items() if name not in FOUNDING]
     return Credits(
         operators=tuple(sorted(made, key=lambda credit: (-credit.gain, credit.operator))),
         statuses=dict(statuses.most_common()),

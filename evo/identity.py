@@ -10,6 +10,7 @@ import msgspec
 from evo.budget import Budget
 from evo.engine import Engine
 from evo.evaluation import Source
+from evo.imports import Imported
 from evo.objective import Individual
 from evo.settings import SearchRules, SearchSettings
 
@@ -24,12 +25,14 @@ class RunIdentity(SearchRules, frozen=True, kw_only=True):
         task: the task's digest.
         operators: names, sorted.
         source, device: of all evaluations.
+        imported: the kernels of earlier runs that it began with, in order.
     """
 
     task: str
     operators: tuple[str, ...]
     source: Source
     device: str
+    imported: tuple[Imported, ...] = ()
 
     @classmethod
     def of(cls, engine: Engine) -> RunIdentity:
@@ -39,6 +42,7 @@ class RunIdentity(SearchRules, frozen=True, kw_only=True):
             operators=tuple(sorted(engine.operators)),
             source=engine.source,
             device=engine.device,
+            imported=tuple(Imported(each.kernel.digest, each.origin) for each in engine.imports),
             **{name: getattr(engine.settings, name) for name in SearchRules.__struct_fields__},
         )
 

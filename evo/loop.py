@@ -14,8 +14,7 @@ from evo.engine import Engine
 from evo.errors import KernevoError
 from evo.evaluation import Cost, Evaluation
 from evo.events import Event, Stopped
-from evo.fold import TASK, pending
-from evo.identity import IDENTITY, RunIdentity
+from evo.fold import inscribe, pending
 from evo.journal import Journal
 from evo.making import make, malformed, writable
 from evo.past import JournalPast
@@ -80,9 +79,7 @@ class Search:
             if self._had_ended():
                 return reason
         self._journal.open_session(settings)
-        if self._journal.meta(IDENTITY, RunIdentity) is None:
-            self._journal.set_meta(TASK, self._engine.task)
-            self._journal.set_meta(IDENTITY, RunIdentity.of(self._engine))
+        inscribe(self._journal, self._engine)
         if reason is not None:
             self._publish(ending)
             return reason
@@ -172,6 +169,7 @@ class Search:
             redraws=candidate.redraws,
             spend=candidate.spend,
             request=candidate.request,
+            origin=candidate.origin,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
         return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)
