@@ -56,13 +56,23 @@ def cli(context: click.Context) -> None:
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the config.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; default runs/<task>-<time>.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the search; drawn if not given.")
+@click.option(
+    "--from", "sources", multiple=True, metavar="RUN[:ID]",
+    help="Begin with the elites of an earlier run, or with one of its candidates.",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def run_command(
-    config: Path, changes: tuple[str, ...], out: Path | None, seed: int | None, quiet: bool
+    config: Path,
+    changes: tuple[str, ...],
+    out: Path | None,
+    seed: int | None,
+    sources: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """Search as CONFIG says."""
-    seeded = changes if seed is None else (*changes, f"search.seed={seed}")
-    return commands.run(config, seeded, out, quiet)
+    seeded = () if seed is None else (f"search.seed={seed}",)
+    warm = (f"warm_start={json.dumps(sources)}",) if sources else ()
+    return commands.run(config, (*changes, *seeded, *warm), out, quiet)
 
 
 @cli.command()

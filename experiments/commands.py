@@ -31,11 +31,11 @@ from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
 from evo.replay import recorded_engine, recorded_task, replay
 from evo.task import Role, Task
 from experiments import console, render
-from experiments.build import build_engine, buildable, located, open_evaluator
+from experiments.build import buildable, located, open_evaluator
 from experiments.doctor import examine, show_findings
 from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
-from experiments.session import Session, begin, go_on, search
+from experiments.session import Session, begin, fresh_engine, go_on, search
 from experiments.settings import read_settings
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
@@ -53,9 +53,8 @@ INTERRUPTED = 130
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
     """Begin a run and search until it stops; return the exit code."""
     settings = read_settings(config, changes)
-    task = load_task(settings.task)
-    engine = build_engine(settings, task)
-    folder = new_run_folder(out) if out else default_run_folder(task.name, datetime.now())
+    engine = fresh_engine(settings)
+    folder = new_run_folder(out) if out else default_run_folder(engine.task.name, datetime.now())
     return _search(begin(folder, settings, engine), quiet)
 
 

@@ -183,6 +183,7 @@ def individual_data(individual: Individual) -> dict[str, Any]:
         "proposal": msgspec.to_builtins(candidate.proposal),
         "kernel": candidate.kernel.digest if candidate.kernel else None,
         "summary": candidate.summary,
+        "origin": msgspec.to_builtins(candidate.origin),
         "spend": _amounts(candidate.spend),
         "evaluation": msgspec.to_builtins(individual.evaluation),
         "speedup": individual.speedup,
