@@ -180,7 +180,7 @@ def individual_data(individual: Individual) -> dict[str, Any]:
     candidate = individual.candidate
     return {
         "number": individual.number,
-        "proposal": msgspec.to_builtins(candidate.proposal),
+        "proposal": {"island": candidate.proposal.island, **msgspec.to_builtins(candidate.proposal)},
         "kernel": candidate.kernel.digest if candidate.kernel else None,
         "summary": candidate.summary,
         "origin": msgspec.to_builtins(candidate.origin),
