@@ -27,13 +27,15 @@ from evo.events import Settled
 from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
-from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
+from evo.past import JournalPast
 from evo.replay import recorded_engine, recorded_task, replay
 from evo.task import Role, Task
-from experiments import console, render
+from experiments import console, render, render_lineage
 from experiments.build import buildable, located, open_evaluator
+from experiments.descent import earlier, recorded_descent
 from experiments.doctor import examine, show_findings
 from experiments.reading import read_text
+from experiments.render_outcome import show_outcome
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
 from experiments.session import Session, begin, fresh_engine, go_on, search
 from experiments.settings import read_settings
@@ -93,24 +95,24 @@ def best(folder: Path, show: Printer) -> None:
 def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
     """Report the line of descent of a candidate, or those related to it; nothing is folded."""
     with _reading(folder) as journal:
-        proposals, individuals = RecordedProposals(journal), RecordedIndividuals(journal)
-        start = credits_of(journal).elite if number is None else number
-        if start is None or 0 not in proposals:
-            raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
-        family = Lineage(proposals)
+        descent = recorded_descent(folder, journal)
+        start = descent.elite if number is None else number
+        if relation == "line":
+            with earlier(folder, descent.origin(start)) as former:
+                line = [(descent, start), *former]
+                show(render_lineage.line_data(line), lambda console: render_lineage.show_line(console, line))
+            return
+        family = Lineage(descent.proposals)
         related: dict[str, Callable[[int], tuple[int, ...]]] = {
-            "line": family.line,
             "ancestors": family.ancestors,
             "descendants": family.descendants,
-            "all": lambda _: tuple(proposals),
+            "all": lambda _: tuple(descent.proposals),
         }
         numbers = related[relation](start)
-        seed = individuals[0].evaluation
-        title = f"{_task_of(journal).name} on {seed.device} ({seed.source})"
         show(
-            render.lineage_data(individuals, numbers),
-            lambda console: render.show_candidates(
-                console, title, individuals, numbers, steps=relation == "line"
+            render_lineage.lineage_data(descent.individuals, numbers),
+            lambda console: render_lineage.show_candidates(
+                console, descent.title, descent.individuals, numbers, steps=False
             ),
         )
 
@@ -188,7 +190,7 @@ def _search(session: Session, quiet: bool) -> int:
         if not quiet:
             out = console.output()
             credits = credits_of(session.journal)
-            render.show_outcome(out, session.folder, session.engine, credits, reason)
+            show_outcome(out, session.folder, session.engine, credits, reason)
             if session.settings.tracking.enabled:
                 store = without_secrets(store_uri(session.folder, session.settings))
                 out.print(f"see it: {_viewer(store)}")

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.syntax import Syntax
 from rich.table import Table
 
 from evo.candidate import Spend
 from evo.credit import Credits, OperatorCredit
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
-from evo.gain import TUNING, gain
-from evo.lineage import Lineage
 from evo.objective import Individual, geometric_speedup, speedups
-from experiments.run_folder import BEST
-
-
-def show_outcome(
-    console: Console, folder: Path, engine: Engine, credits: Credits, reason: str | None
-) -> None:
-    """Print how a session ended: the tables, the winner's source and its line of descent."""
-    console.print()
-    show_table(console, engine, credits)
-    elite = engine.elite
-    if elite is not None and elite.candidate.kernel is not None:
-        console.print(f"\nThe winner, candidate {elite.number}, is {folder / BEST}:\n")
-        source = elite.candidate.kernel.source.rstrip()
-        shown = Syntax(source, "python", background_color="default").highlight(source)
-        shown.rstrip()
-        console.print(shown)
-        console.print("\nIts line of descent:\n")
-        line = Lineage(engine.individuals).line(elite.number)
-        show_candidates(console, heading(engine), engine.individuals, line, steps=True)
-    console.print(
-        f"\nstopped: {reason}"
-        if reason
-        else f"\ninterrupted; go on with: kernevo resume {shlex.quote(str(folder))}"
-    )
 
 
 def heading(engine: Engine) -> str:
@@ -92,42 +63,9 @@ def show_credits(console: Console, credits: Credits, source: Source) -> None:
             table.add_row(
                 f"{each.operator} (tuning)" if tuning else each.operator,
                 *map(str, [*ends, each.improved]), f"{each.gain:.2f}", f"{each.mean_gain:.3f}",
-                f"{each.gain_per_evaluation:.4f}", _times(each.best_speedup), *money,
+                f"{each.gain_per_evaluation:.4f}", times(each.best_speedup), *money,
         )  # fmt: skip
     console.print(table)
-
-
-def show_candidates(
-    console: Console,
-    title: str,
-    individuals: Mapping[int, Individual],
-    numbers: Sequence[int],
-    *,
-    steps: bool,
-) -> None:
-    """Print candidates, one a row; with `steps`, each is made from the one above and shows what it gained.
-
-    What tuning gained along the steps is then told apart from what ideas did.
-    """
-    table = Table(title=title, title_justify="left")
-    for column, justify in (("id", "right"), ("gen", "right"), ("status", "left"), ("speed-up", "right"),
-                             ("step", "right"), ("operator", "left"), ("change", "left")):  # fmt: skip
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    before: float | None = None
-    factors = {True: 1.0, False: 1.0}
-    for each in numbers:
-        individual = individuals[each]
-        proposal, speedup = individual.candidate.proposal, individual.speedup
-        step = speedup / before if steps and speedup and before else None
-        factors[proposal.operator in TUNING] *= step or 1.0
-        table.add_row(
-            str(each), str(proposal.generation), individual.evaluation.status,
-            _times(speedup), _times(step), proposal.operator, individual.candidate.summary,
-        )  # fmt: skip
-        before = speedup or before
-    console.print(table)
-    if steps:
-        console.print(f"by ideas {_times(factors[False])}, by tuning {_times(factors[True])}")
 
 
 def show_evaluation(console: Console, evaluation: Evaluation, baseline: Evaluation) -> None:
@@ -198,21 +136,10 @@ def credit_data(credit: OperatorCredit) -> dict[str, Any]:
     return {**msgspec.to_builtins(credit), **counts, **gains, "spend": _amounts(credit.spend)}
 
 
-def lineage_data(individuals: Mapping[int, Individual], numbers: Sequence[int]) -> dict[str, Any]:
-    """Return some candidates, rejected ones included, as data, each with its gain (log2) over its parents."""
-    return {"candidates": [_step_data(individuals, number) for number in numbers]}
-
-
-def _step_data(individuals: Mapping[int, Individual], number: int) -> dict[str, Any]:
-    individual = individuals[number]
-    proposal = individual.candidate.proposal
-    gained = gain(individual, [individuals[parent] for parent in proposal.parents])
-    return {**individual_data(individual), "gain": gained, "tuning": proposal.operator in TUNING}
-
-
 def _amounts(spend: Spend) -> dict[str, float]:
     return {"tokens_in": spend.tokens_in, "tokens_out": spend.tokens_out, "dollars": spend.dollars}
 
 
-def _times(factor: float | None) -> str:
+def times(factor: float | None) -> str:
+    """Return a speed-up as it is shown; nothing where there is none."""
     return f"{factor:.2f}x" if factor else ""

@@ -17,7 +17,9 @@ from evo.journal import JournalReader
 from evo.replay import recorded_engine, replay
 from evo.task import Task
 from experiments.console import output
-from experiments.render import heading, show_candidates, show_outcome
+from experiments.render import heading
+from experiments.render_lineage import show_candidates
+from experiments.render_outcome import show_outcome
 from experiments.run_folder import JOURNAL
 from experiments.suites.loader import SUITES
 from tests.experiments.commanding import KERNEVO, SMALL, kernevo, quick_run
