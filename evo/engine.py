@@ -180,10 +180,7 @@ class Engine:
             raise ValueError(f"a tell answers a proposal that was asked, got {candidate.proposal}")
         admit(candidate, evaluation, self.task, self.source, self.device)
         if candidate.number == 0 and not evaluation.passed:
-            raise SeedError(
-                f"the seed kernel of task {self.task.name!r} must pass, "
-                f"got {evaluation.status}: {evaluation.feedback}"
-            )
+            raise SeedError.of(self.task.name, evaluation.status, evaluation.feedback)
         del self._owed[candidate.number]
         self._ledger.purse.pay(candidate)
         self._course.take(candidate, evaluation)

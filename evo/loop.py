@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -147,15 +148,19 @@ class Search:
 
     async def _see_through(self, owed: Pending) -> None:
         """Take one proposal all the way to the engine."""
+        begun = time.monotonic()
         try:
             candidate = owed.candidate or await make(owed.proposal, self._engine)
         finally:
             self._proposing.release()
-        evaluation = await self._evaluate_finally(candidate, owed.attempt)
+        making_seconds = time.monotonic() - begun
+        evaluation = await self._evaluate_finally(candidate, owed.attempt, making_seconds)
         self._publish(self._engine.tell(candidate, evaluation))
         self._told.set()
 
-    async def _evaluate_finally(self, candidate: Candidate, attempt: int) -> Evaluation:
+    async def _evaluate_finally(
+        self, candidate: Candidate, attempt: int, making_seconds: float
+    ) -> Evaluation:
         """Return the evaluation that counts, journalled: the first that is no TIMEOUT, or the last."""
         evaluation = await self._evaluate(candidate)
         kernel = candidate.kernel
@@ -170,9 +175,12 @@ class Search:
             spend=candidate.spend,
             request=candidate.request,
             origin=candidate.origin,
+            making_seconds=making_seconds,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
-        return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)
+        if record.final:
+            return evaluation
+        return await self._evaluate_finally(candidate, attempt + 1, making_seconds)
 
     async def _evaluate(self, candidate: Candidate) -> Evaluation:
         """Return the verdict, without asking the evaluator where it is known."""

@@ -41,6 +41,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
         syntax, redraws: the candidate's; journals of before hold neither.
         spend: what was paid for the candidate, however often it is evaluated.
         request, origin: the candidate's.
+        making_seconds: time that its operator took, however often it is evaluated.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
     spend: Spend = FREE
     request: str | None = None
     origin: Origin | None = None
+    making_seconds: float = 0.0
 
     def candidate(self, proposal: Proposal, kernel: Kernel | None) -> Candidate:
         """Return the candidate that was told, made for this proposal, with its kernel if it has one."""

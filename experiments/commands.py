@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,19 +19,18 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from evo.account import Account, account_of, recorded_digest
 from evo.candidate import Kernel
 from evo.credit import Credits, credits_of
-from evo.engine import Engine
-from evo.errors import UsageError
+from evo.errors import SeedError, UsageError
 from evo.evaluation import Evaluation, Status
-from evo.events import Settled
-from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
+from evo.pace import pace_of
 from evo.past import JournalPast
-from evo.replay import recorded_engine, recorded_task, replay
+from evo.replay import recorded_task
 from evo.task import Role, Task
-from experiments import console, render, render_lineage
+from experiments import console, render, render_lineage, render_status
 from experiments.build import buildable, located, open_evaluator
 from experiments.descent import earlier, recorded_descent
 from experiments.doctor import examine, show_findings
@@ -70,11 +70,12 @@ def resume(folder: Path, changes: Sequence[str], quiet: bool) -> int:
 def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
     with _reading(folder) as journal:
-        engine, digest = _replayed(journal)
-        credits = credits_of(journal)
+        account, credits, pace = account_of(journal), credits_of(journal), pace_of(journal, time.time())
+        run = _overview(journal, account, credits)
+        digest = recorded_digest(journal, account.settled)
         show(
-            render.status_data(folder, engine, credits, digest),
-            lambda console: _print_status(console, engine, credits),
+            render_status.status_data(folder, run, credits, account, pace, digest),
+            lambda console: render_status.show_status(console, run, credits, account, pace),
         )
 
 
@@ -231,19 +232,24 @@ def _task_of(journal: JournalReader) -> Task:
     return recorded_task(journal)[0]
 
 
-def _replayed(journal: JournalReader) -> tuple[Engine, str]:
-    """Return the engine of a run as far as it came, and its lineage's digest."""
-    engine, digest = recorded_engine(journal), LineageDigest()
-    for event in replay(journal, engine):
-        if isinstance(event, Settled):
-            digest.add(event.individual)
-    return engine, digest.hexdigest()
+def _overview(journal: JournalReader, account: Account, credits: Credits) -> render.Overview:
+    """Return what the tables of a run show of it as a whole.
 
-
-def _print_status(console: Console, engine: Engine, credits: Credits) -> None:
-    render.show_table(console, engine, credits)
-    reason = engine.stopped
-    console.print(f"stopped: {reason}" if reason else "not stopped: searching, or interrupted")
+    Raises:
+        SeedError: the seed kernel did not pass.
+    """
+    task, identity = recorded_task(journal)
+    past = JournalPast(journal)
+    begun = credits.elite is not None
+    seed = journal.told(0)
+    if seed and seed[-1].final and not seed[-1].evaluation.passed:
+        raise SeedError.of(task.name, seed[-1].evaluation.status, seed[-1].evaluation.feedback)
+    return render.Overview(
+        task=task.name, device=identity.device, source=identity.source, told=account.told,
+        generations=account.generation,
+        elite=None if credits.elite is None else past.individual(credits.elite),
+        baseline=past.individual(0).evaluation if begun else None,
+    )  # fmt: skip
 
 
 def _viewer(store: str) -> str:

@@ -98,11 +98,11 @@ class Progress:
         parts = [f"gen {tally.generation}", f"{tally.told}{budget} evaluated"]
         if tally.best is not None:
             parts.append(f"best {tally.best:.2f}× ({self._source})")
-        rate = self._rate()
-        if rate:
-            parts.append(_rate(rate))
+        speed = self._rate()
+        if speed:
+            parts.append(rate(speed))
             if self._evaluations is not None and self._tally.stopped is None:
-                parts.append(f"ETA {_duration(max(0, self._evaluations - tally.told) / rate)}")
+                parts.append(f"ETA {duration(max(0, self._evaluations - tally.told) / speed)}")
         return " · ".join([*parts, tally.counts] if tally.counts else parts)
 
     def _rate(self) -> float:
@@ -127,7 +127,7 @@ class Progress:
         return line.replace(" · ", " | ").replace("×", "x").encode("ascii", "replace").decode()
 
 
-def _rate(per_second: float) -> str:
+def rate(per_second: float) -> str:
     """Return a rate in the largest unit of time that reads well."""
     for unit, seconds in (("s", 1), ("min", 60)):
         if per_second * seconds >= 1:
@@ -135,7 +135,7 @@ def _rate(per_second: float) -> str:
     return f"{per_second * 3600:.1f}/h"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return `m:ss`, or `h:mm:ss` from an hour on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

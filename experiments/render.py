@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,18 +15,46 @@ from evo.evaluation import Evaluation, Source, Status
 from evo.objective import Individual, geometric_speedup, speedups
 
 
-def heading(engine: Engine) -> str:
-    """Return what tables of a run are called: the task, and where all figures come from."""
-    return f"{engine.task.name} on {engine.device} ({engine.source})"
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tables of a run show of it as a whole.
+
+    Attributes:
+        task, device, source: what is searched for, and where all figures come from.
+        told: candidates evaluated.
+        generations: those that have ended, that of the founders included.
+        elite: the best so far, if anything is evaluated.
+        baseline: the seed kernel's evaluation, if it was.
+    """
+
+    task: str
+    device: str
+    source: Source
+    told: int
+    generations: int
+    elite: Individual | None
+    baseline: Evaluation | None
+
+    @classmethod
+    def of(cls, engine: Engine) -> Overview:
+        """Return the overview of a search."""
+        return cls(
+            task=engine.task.name, device=engine.device, source=engine.source, told=engine.told,
+            generations=engine.generation, elite=engine.elite, baseline=engine.baseline,
+        )  # fmt: skip
+
+    @property
+    def heading(self) -> str:
+        """What tables are called."""
+        return f"{self.task} on {self.device} ({self.source})"
 
 
-def show_table(console: Console, engine: Engine, credits: Credits) -> None:
+def show_table(console: Console, run: Overview, credits: Credits) -> None:
     """Print each timed workload's latency before and after, and what became of candidates and operators."""
-    elite, baseline = engine.elite, engine.baseline
+    elite, baseline = run.elite, run.baseline
     if elite is None or baseline is None:
         console.print("nothing evaluated yet")
         return
-    table = Table(title=heading(engine), title_justify="left")
+    table = Table(title=run.heading, title_justify="left")
     table.add_column("workload")
     for title in ("seed ms", "best ms", "speed-up"):
         table.add_column(title, justify="right")
@@ -41,9 +68,9 @@ def show_table(console: Console, engine: Engine, credits: Credits) -> None:
     table.add_row("geometric mean", "", "", f"{elite.speedup:.2f}x")
     console.print(table)
     counts = ", ".join(f"{count} {status.lower()}" for status, count in credits.statuses.items())
-    console.print(f"{engine.told} candidates in {engine.generation} generations: {counts}")
+    console.print(f"{run.told} candidates in {run.generations} generations: {counts}")
     if credits.operators:
-        show_credits(console, credits, engine.source)
+        show_credits(console, credits, run.source)
 
 
 def show_credits(console: Console, credits: Credits, source: Source) -> None:
@@ -93,26 +120,6 @@ def evaluation_data(evaluation: Evaluation, baseline: Evaluation) -> dict[str, A
     return {**msgspec.to_builtins(evaluation), "speedup": geometric_speedup(evaluation, baseline)}
 
 
-def status_data(folder: Path, engine: Engine, credits: Credits, lineage: str) -> dict[str, Any]:
-    """Return where a run stands; `lineage` is its lineage's digest."""
-    elite = engine.elite
-    return {
-        "run": str(folder),
-        "task": engine.task.name,
-        "device": engine.device,
-        "source": engine.source,
-        "stopped": engine.stopped,
-        "generation": engine.generation,
-        "evaluations": engine.told,
-        "statuses": msgspec.to_builtins(credits.statuses),
-        "operators": [credit_data(each) for each in credits.operators],
-        "gain": {"ideas": credits.gain(tuning=False), "tuning": credits.gain(tuning=True)},
-        "spend": _amounts(engine.spend),
-        "best": None if elite is None else individual_data(elite),
-        "lineage_digest": lineage,
-    }
-
-
 def individual_data(individual: Individual) -> dict[str, Any]:
     """Return an individual as data: candidate without its source, evaluation, speed-up."""
     candidate = individual.candidate
@@ -122,7 +129,7 @@ def individual_data(individual: Individual) -> dict[str, Any]:
         "kernel": candidate.kernel.digest if candidate.kernel else None,
         "summary": candidate.summary,
         "origin": msgspec.to_builtins(candidate.origin),
-        "spend": _amounts(candidate.spend),
+        "spend": amounts(candidate.spend),
         "evaluation": msgspec.to_builtins(individual.evaluation),
         "speedup": individual.speedup,
     }
@@ -133,10 +140,11 @@ def credit_data(credit: OperatorCredit) -> dict[str, Any]:
     counts = {"told": credit.told, "passed": credit.statuses.get(Status.PASSED, 0),
               "malformed": credit.statuses.get(Status.MALFORMED, 0)}  # fmt: skip
     gains = {"mean_gain": credit.mean_gain, "gain_per_evaluation": credit.gain_per_evaluation}
-    return {**msgspec.to_builtins(credit), **counts, **gains, "spend": _amounts(credit.spend)}
+    return {**msgspec.to_builtins(credit), **counts, **gains, "spend": amounts(credit.spend)}
 
 
-def _amounts(spend: Spend) -> dict[str, float]:
+def amounts(spend: Spend) -> dict[str, float]:
+    """Return what was spent as data."""
     return {"tokens_in": spend.tokens_in, "tokens_out": spend.tokens_out, "dollars": spend.dollars}
 
 

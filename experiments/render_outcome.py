@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from evo.credit import Credits
 from evo.engine import Engine
 from evo.lineage import Lineage
-from experiments.render import heading, show_table
+from experiments.render import Overview, show_table
 from experiments.render_lineage import show_candidates
 from experiments.run_folder import BEST
 
@@ -21,7 +21,8 @@ def show_outcome(
 ) -> None:
     """Print how a session ended: the tables, the winner's source and its line of descent."""
     console.print()
-    show_table(console, engine, credits)
+    run = Overview.of(engine)
+    show_table(console, run, credits)
     elite = engine.elite
     if elite is not None and elite.candidate.kernel is not None:
         console.print(f"\nThe winner, candidate {elite.number}, is {folder / BEST}:\n")
@@ -31,7 +32,7 @@ def show_outcome(
         console.print(shown)
         console.print("\nIts line of descent:\n")
         line = Lineage(engine.individuals).line(elite.number)
-        show_candidates(console, heading(engine), engine.individuals, line, steps=True)
+        show_candidates(console, run.heading, engine.individuals, line, steps=True)
     console.print(
         f"\nstopped: {reason}"
         if reason

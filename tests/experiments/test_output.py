@@ -17,7 +17,7 @@ from evo.journal import JournalReader
 from evo.replay import recorded_engine, replay
 from evo.task import Task
 from experiments.console import output
-from experiments.render import heading
+from experiments.render import Overview
 from experiments.render_lineage import show_candidates
 from experiments.render_outcome import show_outcome
 from experiments.run_folder import JOURNAL
@@ -99,7 +99,7 @@ def test_no_figure_is_shown_without_where_it_comes_from(
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
         list(replay(journal, engine))
-    show_candidates(output(), heading(engine), engine.individuals, [0, 1], steps=True)
+    show_candidates(output(), Overview.of(engine).heading, engine.individuals, [0, 1], steps=True)
     shown = capsys.readouterr().out
     assert "modelled" in shown
     assert "by tuning 1.00x" in shown

@@ -144,7 +144,14 @@ def test_what_nothing_can_begin_with(
     places = {"earlier": earlier, "none": tmp_path / "none"}
     (tmp_path / "config.toml").write_text(SMALL)
     out = tmp_path / "run"
-    arguments = ["run", tmp_path / "config.toml", "--out", out, "--from", source.format(**places)]
+    arguments: list[str | Path] = [
+        "run",
+        tmp_path / "config.toml",
+        "--out",
+        out,
+        "--from",
+        source.format(**places),
+    ]
     assert refused(arguments, capsys).startswith(rule.format(**places))
     assert not out.exists()
 
@@ -154,7 +161,7 @@ def test_a_run_of_another_entry_point_or_without_a_generation(
 ) -> None:
     config = tmp_path / "config.toml"
     config.write_text(SMALL)
-    arguments = ["run", config, "--out", tmp_path / "run", "--from", earlier]
+    arguments: list[str | Path] = ["run", config, "--out", tmp_path / "run", "--from", earlier]
     said = refused([*arguments, "--set", "task=softmax"], capsys)
     assert said.startswith(
         "a kernel to begin with must be one of task softmax, that of run earlier, candidate"
