@@ -26,6 +26,7 @@ from evo.errors import SeedError, UsageError
 from evo.evaluation import Evaluation, Status
 from evo.journal import JournalReader
 from evo.lineage import Lineage
+from evo.objective import Individual
 from evo.pace import pace_of
 from evo.past import JournalPast
 from evo.replay import recorded_task
@@ -36,7 +37,14 @@ from experiments.descent import earlier, recorded_descent
 from experiments.doctor import examine, show_findings
 from experiments.reading import read_text
 from experiments.render_outcome import show_outcome
-from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
+from experiments.run_folder import (
+    BEST,
+    JOURNAL,
+    SETTINGS,
+    default_run_folder,
+    existing_run_folder,
+    new_run_folder,
+)
 from experiments.session import Session, begin, fresh_engine, go_on, search
 from experiments.settings import read_settings
 from experiments.suites.lint import examine as examine_tasks
@@ -170,9 +178,10 @@ def sync(folder: Path, uri: str | None) -> None:
     existing_run_folder(folder, SETTINGS, JOURNAL)
     store, synced = sync_run(folder, uri)
     done = "replaced" if synced.replaced else "brought up to date"
-    console.output().print(
-        f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points"
-    )
+    with console.writing():
+        console.output().print(
+            f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points"
+        )
 
 
 def doctor(show: Printer) -> None:
@@ -189,13 +198,25 @@ def _search(session: Session, quiet: bool) -> int:
             console.messages().print(f"nothing is measured: {modelled}; latencies are modelled")
         reason = _watched(session, quiet)
         if not quiet:
-            out = console.output()
-            credits = credits_of(session.journal)
-            show_outcome(out, session.folder, session.engine, credits, reason)
-            if session.settings.tracking.enabled:
-                store = without_secrets(store_uri(session.folder, session.settings))
-                out.print(f"see it: {_viewer(store)}")
+            with console.writing():
+                _show_end(console.output(), session, reason)
+        elif session.engine.elite is not None:
+            with console.writing():
+                click.echo(_result(session.folder, session.engine.elite))
     return 0 if reason else INTERRUPTED
+
+
+def _show_end(out: Console, session: Session, reason: str | None) -> None:
+    """Print how a session ended."""
+    show_outcome(out, session.folder, session.engine, credits_of(session.journal), reason)
+    if session.settings.tracking.enabled:
+        store = without_secrets(store_uri(session.folder, session.settings))
+        out.print(f"see it: {_viewer(store)}")
+
+
+def _result(folder: Path, elite: Individual) -> str:
+    """Return in a line what a search has come to."""
+    return f"{folder / BEST}: {elite.speedup or 0:.2f}x the seed kernel ({elite.evaluation.source})"
 
 
 def _watched(session: Session, quiet: bool) -> str | None:

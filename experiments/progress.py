@@ -46,6 +46,7 @@ class Progress:
         self._tally.stopped = None
         self._first = self._tally.told
         self._begun: float | None = None
+        self._counted: tuple[float, int] | None = None
         self._drawn = 0.0
         self._live: Live | None = None
         self._closed = False
@@ -68,6 +69,8 @@ class Progress:
         """Take note of an event and show it."""
         self.start()
         self._tally.add(event)
+        if self._counted is None and self._tally.told > self._first:
+            self._counted = (self._clock(), self._tally.told)
         if self._live is not None:
             if isinstance(event, GenerationEnded) or self._clock() - self._drawn >= SECONDS_A_FRAME:
                 self._draw()
@@ -106,9 +109,15 @@ class Progress:
         return " · ".join([*parts, tally.counts] if tally.counts else parts)
 
     def _rate(self) -> float:
-        """Return this session's evaluations a second; 0 while there is nothing to go by."""
-        elapsed = 0.0 if self._begun is None else self._clock() - self._begun
-        return (self._tally.told - self._first) / elapsed if elapsed > 0 else 0.0
+        """Return this session's evaluations a second; 0 while there is nothing to go by.
+
+        Time counts from the first evaluation on: before that, rooms start.
+        """
+        if self._counted is None:
+            return 0.0
+        since, told = self._counted
+        elapsed = self._clock() - since
+        return (self._tally.told - told) / elapsed if elapsed > 0 else 0.0
 
     def _draw(self) -> None:
         if self._live is not None:

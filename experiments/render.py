@@ -14,6 +14,13 @@ from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
 from evo.objective import Individual, geometric_speedup, speedups
 
+COLUMNS = ("asked", "malformed", "passed", "improved", "gain", "mean", "per evaluation", "best")
+NARROW = ("asked", "passed", "improved", "gain", "best")
+"""What is shown of each operator, and what of that where there is little room."""
+
+WIDE = 100
+"""Columns of a terminal that has room for all."""
+
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """What the tables of a run show of it as a whole.
@@ -76,23 +83,33 @@ def show_table(console: Console, run: Overview, credits: Credits) -> None:
 def show_credits(console: Console, credits: Credits, source: Source) -> None:
     """Print what came of each operator, ideas first and tuning below them; gains are doublings of speed."""
     table = Table(title=f"operators, by doublings of speed over the parents ({source})", title_justify="left")
-    table.add_column("operator")
-    for title in ("asked", "malformed", "passed", "improved", "gain", "mean", "per evaluation", "best"):
-        table.add_column(title, justify="right")
+    table.add_column("operator", overflow="fold")
+    wide = console.width >= WIDE
+    shown = [title for title in COLUMNS if wide or title in NARROW]
+    for title in shown:
+        table.add_column(title, justify="right", no_wrap=True)
     paid = any(each.spend.tokens or each.spend.dollars for each in credits.operators)
     for title in ("tokens", "dollars") if paid else ():
         table.add_column(title, justify="right")
     for tuning in (False, True):
         table.add_section()
         for each in (each for each in credits.operators if each.tuning is tuning):
-            ends = [each.asked, each.statuses.get(Status.MALFORMED, 0), each.statuses.get(Status.PASSED, 0)]
+            figures = dict(zip(COLUMNS, _figures(each), strict=True))
             money = (f"{each.spend.tokens}", f"{each.spend.dollars:.4g}") if paid else ()
             table.add_row(
                 f"{each.operator} (tuning)" if tuning else each.operator,
-                *map(str, [*ends, each.improved]), f"{each.gain:.2f}", f"{each.mean_gain:.3f}",
-                f"{each.gain_per_evaluation:.4f}", times(each.best_speedup), *money,
+                *(figures[title] for title in shown), *money,
         )  # fmt: skip
     console.print(table)
+
+
+def _figures(credit: OperatorCredit) -> tuple[str, ...]:
+    """Return what is shown of an operator, in the order of the columns."""
+    return (
+        str(credit.asked), str(credit.statuses.get(Status.MALFORMED, 0)),
+        str(credit.statuses.get(Status.PASSED, 0)), str(credit.improved), f"{credit.gain:.2f}",
+        f"{credit.mean_gain:.3f}", f"{credit.gain_per_evaluation:.4f}", times(credit.best_speedup),
+    )  # fmt: skip
 
 
 def show_evaluation(console: Console, evaluation: Evaluation, baseline: Evaluation) -> None:

@@ -14,6 +14,12 @@ from evo.objective import Individual
 from experiments.descent import Descent, change_of
 from experiments.render import individual_data, times
 
+WORDS = ("operator", "change")
+"""Columns that may take several lines; figures stay whole."""
+
+WIDE = 80
+"""Columns of a terminal that has room for all; else a status that is no PASSED takes the speed-up's place."""
+
 
 def show_candidates(
     console: Console,
@@ -28,11 +34,14 @@ def show_candidates(
     What tuning gained along the steps is then told apart from what ideas did.
     """
     table = Table(title=title, title_justify="left")
-    columns = {"id": "right", "gen": "right", "status": "left", "speed-up": "right",
-               **({"step": "right", "lines": "right"} if steps else {}),
-               "operator": "left", "change": "left"}  # fmt: skip
-    for column, justify in columns.items():
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    wide = console.width >= WIDE
+    columns = ["id", *(["gen", "status"] if wide else []), "speed-up", *(["step", "lines"] if steps else []),
+               *WORDS]  # fmt: skip
+    for column in columns:
+        words = column in (*WORDS, "status")
+        table.add_column(
+            column, justify="left" if words else "right", no_wrap=column not in WORDS, overflow="fold"
+        )
     before: float | None = None
     factors = {True: 1.0, False: 1.0}
     for each in numbers:
@@ -40,11 +49,14 @@ def show_candidates(
         proposal, speedup = individual.candidate.proposal, individual.speedup
         step = speedup / before if steps and speedup and before else None
         factors[proposal.operator in TUNING] *= step or 1.0
-        table.add_row(
-            str(each), str(proposal.generation), individual.evaluation.status, times(speedup),
-            *([times(step), str(change_of(individuals, each) or "")] if steps else []),
-            proposal.operator, individual.candidate.summary,
-        )  # fmt: skip
+        change = change_of(individuals, each) if steps else None
+        figures = {
+            "id": str(each), "gen": str(proposal.generation), "status": individual.evaluation.status,
+            "speed-up": times(speedup) or ("" if wide else individual.evaluation.status),
+            "step": times(step), "lines": str(change or ""), "operator": proposal.operator,
+            "change": individual.candidate.summary,
+        }  # fmt: skip
+        table.add_row(*(figures[column] for column in columns))
         before = speedup or before
     console.print(table)
     if steps:
