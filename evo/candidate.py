@@ -85,6 +85,24 @@ FREE = Spend()
 """What whatever no model is asked for costs."""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a kernel was made that another run imported.
+
+    Attributes:
+        run: name of that run's folder.
+        identity: what tells that run from all others, also those whose folder has the same name.
+        number: the candidate there.
+    """
+
+    run: str
+    identity: str
+    number: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"run {self.run}, candidate {self.number}"
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A kernel made for a proposal; a malformed reply has no kernel.
 
@@ -96,6 +114,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         redraws: kernels that were made before this one and thrown away, for each repeated a settled one.
         spend: what was paid for it.
         request: digest of the request whose reply it was made from, where an operator asked a model.
+        origin: the run and the candidate that its kernel was imported from, if it was.
     """
 
     proposal: Proposal
@@ -105,6 +124,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     redraws: int = 0
     spend: Spend = FREE
     request: str | None = None
+    origin: Origin | None = None
 
     @property
     def number(self) -> int:

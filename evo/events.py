@@ -38,7 +38,7 @@ class GenerationEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A generation's tells are all settled and its survivors chosen.
 
     Attributes:
-        generation: 0 for the seed alone.
+        generation: 0 for the founders.
         told: candidates settled since the start, the seed included.
         population: the survivors of all islands, each once, best first.
         statuses: how the generation's own candidates ended.

@@ -10,12 +10,38 @@ from evo.engine import Engine
 from evo.errors import JournalError, SettingsError
 from evo.events import Event
 from evo.identity import IDENTITY, RunIdentity
-from evo.journal import JournalReader
+from evo.imports import Import
+from evo.journal import Journal, JournalReader
 from evo.past import JournalPast
 from evo.records import Asked, Evaluated, Pending
 
 TASK = "task"
 """Key of the run's task in the journal's meta, from its first session on."""
+
+
+def inscribe(journal: Journal, engine: Engine) -> None:
+    """Write into a new journal what the run is: its task, its identity and the kernels that it imports.
+
+    What was inscribed stays.
+
+    Raises:
+        JournalError: the journal cannot be written.
+    """
+    if journal.meta(IDENTITY, RunIdentity) is None:
+        journal.set_meta(TASK, engine.task)
+        sources = [each.kernel.source.encode() for each in engine.imports]
+        journal.set_meta(IDENTITY, RunIdentity.of(engine), *sources)
+
+
+def recorded_imports(journal: JournalReader) -> tuple[Import, ...]:
+    """Return the kernels of earlier runs that a run began with, in order.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    identity = journal.meta(IDENTITY, RunIdentity)
+    imported = () if identity is None else identity.imported
+    return tuple(Import(journal.kernel(each.kernel), each.origin) for each in imported)
 
 
 def fold(journal: JournalReader, engine: Engine) -> Iterator[Event]:

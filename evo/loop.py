@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -14,8 +15,7 @@ from evo.engine import Engine
 from evo.errors import KernevoError
 from evo.evaluation import Cost, Evaluation
 from evo.events import Event, Stopped
-from evo.fold import TASK, pending
-from evo.identity import IDENTITY, RunIdentity
+from evo.fold import inscribe, pending
 from evo.journal import Journal
 from evo.making import make, malformed, writable
 from evo.past import JournalPast
@@ -80,9 +80,7 @@ class Search:
             if self._had_ended():
                 return reason
         self._journal.open_session(settings)
-        if self._journal.meta(IDENTITY, RunIdentity) is None:
-            self._journal.set_meta(TASK, self._engine.task)
-            self._journal.set_meta(IDENTITY, RunIdentity.of(self._engine))
+        inscribe(self._journal, self._engine)
         if reason is not None:
             self._publish(ending)
             return reason
@@ -150,15 +148,19 @@ class Search:
 
     async def _see_through(self, owed: Pending) -> None:
         """Take one proposal all the way to the engine."""
+        begun = time.monotonic()
         try:
             candidate = owed.candidate or await make(owed.proposal, self._engine)
         finally:
             self._proposing.release()
-        evaluation = await self._evaluate_finally(candidate, owed.attempt)
+        making_seconds = time.monotonic() - begun
+        evaluation = await self._evaluate_finally(candidate, owed.attempt, making_seconds)
         self._publish(self._engine.tell(candidate, evaluation))
         self._told.set()
 
-    async def _evaluate_finally(self, candidate: Candidate, attempt: int) -> Evaluation:
+    async def _evaluate_finally(
+        self, candidate: Candidate, attempt: int, making_seconds: float
+    ) -> Evaluation:
         """Return the evaluation that counts, journalled: the first that is no TIMEOUT, or the last."""
         evaluation = await self._evaluate(candidate)
         kernel = candidate.kernel
@@ -172,9 +174,13 @@ class Search:
             redraws=candidate.redraws,
             spend=candidate.spend,
             request=candidate.request,
+            origin=candidate.origin,
+            making_seconds=making_seconds,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
-        return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)
+        if record.final:
+            return evaluation
+        return await self._evaluate_finally(candidate, attempt + 1, making_seconds)
 
     async def _evaluate(self, candidate: Candidate) -> Evaluation:
         """Return the verdict, without asking the evaluator where it is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import entry_points
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from evo.engine import Engine
 from evo.errors import TargetError
 from evo.evaluation import Evaluation, Source
+from evo.imports import Import
 from evo.task import Task
 from experiments.settings import RunSettings
 from fitness.cascade import Cascade
@@ -49,8 +50,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return Source.MODELLED if self.gpu is None else Source.MEASURED
 
 
-def build_engine(settings: RunSettings, task: Task) -> Engine:
-    """Return a fresh engine for a run.
+def build_engine(settings: RunSettings, task: Task, imports: Sequence[Import] = ()) -> Engine:
+    """Return a fresh engine for a run that begins with the imports, if any.
 
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
@@ -59,7 +60,7 @@ def build_engine(settings: RunSettings, task: Task) -> Engine:
     operators = build_operators(settings.operators, place.device.backend)
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
-        place.source, place.label,
+        place.source, place.label, imports=imports,
     )  # fmt: skip
 
 

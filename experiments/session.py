@@ -10,7 +10,7 @@ import msgspec
 
 from evo.engine import Engine
 from evo.errors import SettingsError
-from evo.fold import TASK, fold
+from evo.fold import TASK, fold, inscribe, recorded_imports
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
@@ -24,6 +24,7 @@ from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_w
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task
 from experiments.tally import Tally
+from experiments.warm_start import imports_of
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,16 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     journal: Journal
     engine: Engine
     past: Tally = msgspec.field(default_factory=Tally)
+
+
+def fresh_engine(settings: RunSettings) -> Engine:
+    """Return the engine of a new run, with the kernels of the earlier runs that it begins with.
+
+    Raises:
+        UsageError: a task, settings or earlier runs that cannot be had.
+    """
+    task = load_task(settings.task)
+    return build_engine(settings, task, imports_of(settings, task))
 
 
 def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
@@ -66,13 +77,13 @@ def go_on(folder: Path, settings: RunSettings) -> Session:
         JournalError: the journal does not fold.
     """
     if is_blank(folder / JOURNAL):  # killed before it was laid out
-        engine = build_engine(settings, load_task(settings.task))
+        engine = fresh_engine(settings)
         journal = _first_journal(folder, engine)
         return Session(folder=folder, settings=settings, journal=journal, engine=engine)
     journal = Journal(folder / JOURNAL)
     try:
         _refuse_changes(journal, settings)
-        engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task))
+        engine = _engine_of(journal, settings)
         past = Tally(fold(journal, engine))
         write_whole(folder / SETTINGS, settings.to_toml())
     except BaseException:
@@ -114,25 +125,35 @@ def _first_journal(folder: Path, engine: Engine) -> Journal:
     """Return the journal of a run that has done nothing yet, and can be read from now on."""
     journal = Journal.create(folder / JOURNAL)
     try:
-        journal.set_meta(TASK, engine.task)
-        journal.set_meta(IDENTITY, RunIdentity.of(engine))
+        inscribe(journal, engine)
     except BaseException:
         journal.close()
         raise
     return journal
 
 
+def _engine_of(journal: JournalReader, settings: RunSettings) -> Engine:
+    """Return a fresh engine for a journal; what was inscribed there counts, wherever it came from."""
+    task = journal.meta(TASK, Task)
+    if task is None or journal.meta(IDENTITY, RunIdentity) is None:  # killed before it was inscribed
+        return fresh_engine(settings)
+    return build_engine(settings, task, recorded_imports(journal))
+
+
 def _refuse_changes(journal: JournalReader, settings: RunSettings) -> None:
     """Refuse settings that would have asked for other candidates, and that the run's identity does not hold.
 
     Raises:
-        SettingsError: another task or other settings of operators than the run's first session had.
+        SettingsError: another task, other earlier runs or other settings of operators than the first
+            session of the run had.
     """
     opened = next((entry.record for entry in journal.entries() if isinstance(entry.record, Opened)), None)
     if opened is None:
         return
     begun = parse_settings(journal.blob(opened.settings).decode(), f"the settings in {journal.path}")
-    pairs = [("task", begun.task, settings.task)]
+    pairs: list[tuple[str, object, object]] = [
+        (name, getattr(begun, name), getattr(settings, name)) for name in ("task", "warm_start")
+    ]
     pairs += [
         (f"operators.{name}", getattr(begun.operators, name), getattr(settings.operators, name))
         for name in settings.operators.__struct_fields__

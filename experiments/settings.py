@@ -23,7 +23,7 @@ from operators.settings import OperatorSettings
 
 KINDS = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false",
-    "object": "a table of settings",
+    "object": "a table of settings", "array": "a list",
 }  # fmt: skip
 """What msgspec calls a type, in words."""
 
@@ -33,6 +33,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         task: name of a task that comes with kernevo, or path of a task folder.
+        warm_start: earlier runs to begin with the elites of, each a run folder, or one candidate of a run, as
+            `FOLDER:NUMBER`.
         search: population, budget and seed.
         operators: which rewrites, and how often.
         fitness: target, device and limits of the stages.
@@ -40,6 +42,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     task: str
+    warm_start: tuple[str, ...] = ()
     search: SearchSettings = SearchSettings()
     operators: OperatorSettings = OperatorSettings()
     fitness: FitnessSettings = FitnessSettings()

@@ -11,7 +11,7 @@ import msgspec
 from evo.errors import SettingsError
 from evo.gain import gain
 from evo.objective import Individual
-from evo.proposing import SEED_OPERATOR
+from evo.proposing import FOUNDING
 
 PRIOR = 1.0  # evaluations that the mean of all operators counts for in the estimate of each
 
@@ -80,9 +80,9 @@ class Bandit:
         return max(names, key=lambda name: drawn[name])
 
     def credit(self, individual: Individual, parents: Sequence[Individual]) -> None:
-        """Take note of what an individual gained over its parents; the seed counts for no operator."""
+        """Take note of what an individual gained over its parents; founders count for none."""
         name = individual.candidate.proposal.operator
-        if name == SEED_OPERATOR:
+        if name in FOUNDING:
             return
         for arm in self._arms.values():
             arm.cost *= self._settings.discount
