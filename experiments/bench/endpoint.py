@@ -1,4 +1,4 @@
-"""A local endpoint that speaks the chat completions protocol over real sockets, and fails as it is told to."""
+"""A local endpoint that speaks the chat completions protocol over real sockets, and fails when told to."""
 
 from __future__ import annotations
 
@@ -119,15 +119,17 @@ def as_json(
 
 
 class Endpoint:
-    """A server on a free local port, to be entered in an event loop.
+    """A local server, to be entered in an event loop.
 
     Attributes:
         received: all requests, in the order of their arrival.
         most_at_once: the most requests that were under way at once.
+        port: where it listens, the same one each time it is entered; 0 before the first time.
     """
 
     def __init__(self, script: Script, key: str | None = None) -> None:
         """Answer as the script says; with a key, only those who show it."""
+        self.port = 0
         self.received: list[Received] = []
         self.most_at_once = 0
         self._script = script
@@ -139,11 +141,11 @@ class Endpoint:
     @property
     def url(self) -> str:
         """What a client takes as the base URL."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     async def __aenter__(self) -> Endpoint:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -199,6 +201,7 @@ class Endpoint:
                     return
             finally:
                 gone.cancel()
+                await asyncio.wait([gone])
         if answer.way == "dropped":
             return
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
