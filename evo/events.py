@@ -67,16 +67,16 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
     """The session ended with nothing left to do but to wait for replies; the search has not stopped.
 
     It is of this session alone, as `Failed` is.
 
     Attributes:
-        proposals: how many are owed, each of which waits.
+        waiting: how many proposals wait, which are all that are owed.
     """
 
-    proposals: int
+    waiting: int
 
 
-Event = Told | Settled | GenerationEnded | Stopped | Failed | Waiting
+Event = Told | Settled | GenerationEnded | Stopped | Failed | Paused

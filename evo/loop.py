@@ -14,7 +14,7 @@ from evo.chronicle import consult
 from evo.engine import Engine
 from evo.errors import KernevoError, Unanswered
 from evo.evaluation import Cost, Evaluation
-from evo.events import Event, Stopped, Waiting
+from evo.events import Event, Paused, Stopped
 from evo.fold import TASK, pending
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal
@@ -66,11 +66,10 @@ class Search:
         self._waiting = 0
         self._interrupted = False
 
-    async def run(self, settings: str) -> str | Waiting | None:
+    async def run(self, settings: str) -> str | Paused | None:
         """Search until the engine stops, the time is used, or all that is owed waits for replies.
 
-        Return why it stopped, or how many proposals wait; None if `stop` interrupted.
-
+        Return why it stopped, or that it paused and how many proposals wait; None if `stop` interrupted.
         Takes the resolved settings' text, for the journal. May be called once. A run that had stopped before,
         and whose budget leaves nothing to do, evaluates nothing and journals nothing.
 
@@ -96,9 +95,9 @@ class Search:
             await self._interruptible(used)
         if self._engine.stopped is not None or self._interrupted:
             return self._engine.stopped
-        waiting = Waiting(proposals=self._waiting)
-        self._publish([waiting])
-        return waiting
+        paused = Paused(waiting=self._waiting)
+        self._publish([paused])
+        return paused
 
     def stop(self) -> None:
         """Interrupt the session from within its event loop: what is in flight is cancelled and stays owed."""

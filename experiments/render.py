@@ -17,7 +17,7 @@ from evo.candidate import Spend
 from evo.credit import Credits, OperatorCredit
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
-from evo.events import Waiting
+from evo.events import Paused
 from evo.gain import TUNING, gain
 from evo.lineage import Lineage
 from evo.objective import Individual, geometric_speedup, speedups
@@ -25,7 +25,7 @@ from experiments.run_folder import BEST
 
 
 def show_outcome(
-    console: Console, folder: Path, engine: Engine, credits: Credits, ending: str | Waiting | None
+    console: Console, folder: Path, engine: Engine, credits: Credits, ending: str | Paused | None
 ) -> None:
     """Print how a session ended: the tables, the winner's source and its line of descent."""
     console.print()
@@ -43,11 +43,11 @@ def show_outcome(
     console.print(f"\n{_ending(folder, ending)}", soft_wrap=True)
 
 
-def _ending(folder: Path, ending: str | Waiting | None) -> str:
+def _ending(folder: Path, ending: str | Paused | None) -> str:
     """Return how a session ended, and what to type to go on."""
     run = shlex.quote(str(folder))
-    if isinstance(ending, Waiting):
-        waiting = f"waiting for replies to {counted(ending.proposals, 'proposal')}"
+    if isinstance(ending, Paused):
+        waiting = f"waiting for replies to {counted(ending.waiting, 'proposal')}"
         return f"{waiting}; write the requests with: kernevo ask {run} --out batch.jsonl"
     return f"stopped: {ending}" if ending else f"interrupted; go on with: kernevo resume {run}"
 

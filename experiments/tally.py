@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from evo.evaluation import Status
-from evo.events import Event, Failed, GenerationEnded, Settled, Stopped, Told, Waiting
+from evo.events import Event, Failed, GenerationEnded, Paused, Settled, Stopped, Told
 
 
 class Tally:
@@ -48,8 +48,8 @@ class Tally:
             self.stopped = event.reason
         elif isinstance(event, Failed):
             self.failed = event.reason
-        elif isinstance(event, Waiting):
-            self.waiting = event.proposals
+        elif isinstance(event, Paused):
+            self.waiting = event.waiting
 
     @property
     def counts(self) -> str:

@@ -1,10 +1,10 @@
-"""An operator that asks for replies, and who gives them: at once, never, or from a set that came in."""
+"""An operator that asks for replies, and who gives them: at once, now and then, or never."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from evo.candidate import FREE, Proposal, Spend
 from evo.engine import Engine
@@ -26,21 +26,20 @@ def told_by(request: bytes, proposal: Proposal) -> bytes:
 
 
 class Desk:
-    """Answers all questions, or those alone that it is told to; keeps count of both kinds.
+    """Answers all questions, or those alone that `willing` says.
 
     Attributes:
-        answered: how often each question was answered.
-        unanswered: the questions that were not, in the order in which they came.
+        answered, unanswered: the questions that were and were not, in the order in which they came.
     """
 
-    def __init__(self, only: Mapping[Question, bytes] | None = None) -> None:
-        self._only = only
+    def __init__(self, willing: Callable[[Question], bool] = lambda _: True) -> None:
+        self._willing = willing
         self.answered: list[Question] = []
         self.unanswered: list[Question] = []
 
     def answer(self, request: bytes, proposal: Proposal) -> bytes:
         question = (proposal.number, proposal.attempt, request)
-        if self._only is not None and question not in self._only:
+        if not self._willing(question):
             self.unanswered.append(question)
             raise Unanswered
         self.answered.append(question)
