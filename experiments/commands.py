@@ -23,7 +23,7 @@ from evo.credit import Credits, credits_of
 from evo.engine import Engine
 from evo.errors import UsageError
 from evo.evaluation import Evaluation, Status
-from evo.events import Settled
+from evo.events import Paused, Settled
 from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
@@ -200,8 +200,8 @@ def _search(session: Session, quiet: bool) -> int:
     return 0 if reason else INTERRUPTED
 
 
-def _watched(session: Session, quiet: bool) -> str | None:
-    """Search and return why it stopped; None if it was interrupted, at whatever moment."""
+def _watched(session: Session, quiet: bool) -> str | Paused | None:
+    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:
             return asyncio.run(search(session, trackers))
