@@ -33,7 +33,7 @@ from evo.task import Role, Task
 from experiments import console, render
 from experiments.build import build_engine, buildable, located, open_evaluator
 from experiments.doctor import examine, show_findings
-from experiments.models import asked_models, resolved
+from experiments.models import asked_models
 from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
 from experiments.session import Session, begin, go_on, search
@@ -53,7 +53,7 @@ INTERRUPTED = 130
 
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
     """Begin a run and search until it stops; return the exit code."""
-    settings = resolved(read_settings(config, changes), os.environ)
+    settings = read_settings(config, changes, os.environ)
     task = load_task(settings.task)
     engine = build_engine(settings, task)
     folder = new_run_folder(out) if out else default_run_folder(task.name, datetime.now())

@@ -1,26 +1,13 @@
-"""Models: which language models a run asks, and what is said of that."""
+"""Models: what is said of the language models that a run asks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from evo.protocols import Operator, Spending
 from experiments.settings import RunSettings
-from operators.llm.environment import place, with_models
+from operators.llm.environment import place
 from operators.llm.prices import unpriced
-
-
-def resolved(settings: RunSettings, environ: Mapping[str, str]) -> RunSettings:
-    """Return the settings of a new run with the environment's models, where they name none themselves.
-
-    Raises:
-        SettingsError: a base URL that cannot be one.
-    """
-    llm = with_models(settings.operators.llm, environ)
-    operators = msgspec.structs.replace(settings.operators, llm=llm)
-    return msgspec.structs.replace(settings, operators=operators)
 
 
 def asked_models(

@@ -19,11 +19,13 @@ from evo.settings import SearchSettings
 from experiments.reading import read_text
 from experiments.tracking_settings import TrackingSettings
 from fitness.settings import FitnessSettings
+from operators.llm.environment import with_models
+from operators.llm.settings import LlmSettings
 from operators.settings import OperatorSettings
 
 KINDS = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false",
-    "object": "a table of settings",
+    "object": "a table of settings", "array": "a list",
 }  # fmt: skip
 """What msgspec calls a type, in words."""
 
@@ -53,18 +55,24 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return tomli_w.dumps(_without_none(msgspec.to_builtins(self)))
 
 
-def read_settings(path: Path, changes: Iterable[str] = ()) -> RunSettings:
+def read_settings(
+    path: Path, changes: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> RunSettings:
     """Return the settings in a TOML file with `key=value` changes applied; a missing seed is drawn.
 
-    Where models are asked and nothing is said of it, `search.repairs` lets broken kernels wait for repair.
+    Models that the settings do not name come from the environment, if one is given, as
+    `operators.llm.environment` says. Where models are asked and nothing is said of it,
+    `search.repairs` lets broken kernels wait for repair.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
     """
-    return parse_settings(read_text(path, "config", SettingsError), f"config {path}", changes)
+    return parse_settings(read_text(path, "config", SettingsError), f"config {path}", changes, environ)
 
 
-def parse_settings(text: str, what: str, changes: Iterable[str] = ()) -> RunSettings:
+def parse_settings(
+    text: str, what: str, changes: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> RunSettings:
     """Return the settings in a TOML text, as `read_settings`; messages call the text `what`.
 
     Raises:
@@ -81,6 +89,8 @@ def parse_settings(text: str, what: str, changes: Iterable[str] = ()) -> RunSett
     search = written.setdefault("search", {})
     if isinstance(search, dict):
         search.setdefault("seed", secrets.randbits(63))
+    if environ is not None:
+        _name_models(written, environ)
     try:
         settings = msgspec.convert(written, RunSettings)
     except msgspec.ValidationError as error:
@@ -145,6 +155,24 @@ def _refuse_endless(written: Mapping[str, Any], prefix: str) -> None:
             _refuse_endless(value, f"{prefix}{name}.")
         elif isinstance(value, float) and not math.isfinite(value):
             raise SettingsError(f"{prefix}{name} must be finite, got {value}")
+
+
+def _name_models(written: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Put the environment's models into settings that name none; an empty list names none on purpose.
+
+    Settings that do not fit are left as they are, for whoever converts them all.
+    """
+    operators = written.get("operators", {})
+    llm = operators.get("llm", {}) if isinstance(operators, dict) else None
+    if not isinstance(llm, dict):
+        return
+    try:
+        named = with_models(msgspec.convert(llm, LlmSettings), environ)
+    except msgspec.ValidationError:
+        return
+    if "models" not in llm and named.models:
+        models = _without_none(msgspec.to_builtins(named.models))
+        written["operators"] = {**operators, "llm": {**llm, "models": models}}
 
 
 def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:

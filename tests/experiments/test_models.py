@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.models import asked_models, resolved
+from evo.errors import SettingsError
+from experiments.models import asked_models
 from experiments.settings import parse_settings
 from operators.llm.environment import DEFAULT
 from tests.experiments.commanding import SMALL, refused
@@ -21,7 +22,7 @@ class Paid(SyntheticOperator):
 
 
 def begun(text: str = SMALL, **environ: str):
-    return resolved(parse_settings(text, "a test's settings"), environ)
+    return parse_settings(text, "a test's settings", environ=environ)
 
 
 def test_the_settings_of_a_run_name_its_models_and_never_the_key():
@@ -29,9 +30,36 @@ def test_the_settings_of_a_run_name_its_models_and_never_the_key():
     assert settings.operators.llm.models == (DEFAULT,)
     written = settings.to_toml()
     assert KEY not in written
-    again = parse_settings(written, "the same settings")
-    assert again == settings
-    assert resolved(again, {"OPENAI_API_KEY": KEY, "KERNEVO_MODELS": "other"}) == settings
+    assert parse_settings(written, "the same settings") == settings
+    assert begun(written, OPENAI_API_KEY=KEY, KERNEVO_MODELS="other") == settings
+
+
+def test_settings_that_name_no_models_on_purpose_ask_none():
+    settings = begun(f"{SMALL}[operators.llm]\nmodels = []\n", OPENAI_API_KEY=KEY)
+    assert settings.operators.llm.models == ()
+
+
+def test_the_environments_models_may_be_all_that_is_asked():
+    settings = begun(f"{SMALL}[operators]\nrewrites = false\n", OPENAI_API_KEY=KEY)
+    assert settings.operators.llm.models == (DEFAULT,)
+    with pytest.raises(SettingsError, match="0 models"):
+        begun(f"{SMALL}[operators]\nrewrites = false\n")
+
+
+WRONG = {
+    "operators=3": "operators must be a table of settings, got 3",
+    "operators.llm=3": "operators.llm must be a table of settings, got 3",
+    "operators.llm.try_seconds=long": "operators.llm.try_seconds must be a number, got 'long'",
+    "operators.llm.models=one": "operators.llm.models must be a list, got 'one'",
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_settings_that_are_wrong_are_refused_by_name_whatever_the_environment(change):
+    for environ in (None, {"OPENAI_API_KEY": KEY}):
+        with pytest.raises(SettingsError) as raised:
+            parse_settings(SMALL, "a test's settings", [change], environ)
+        assert WRONG[change] in str(raised.value)
 
 
 def test_settings_of_models_without_prices_are_written_and_read():
