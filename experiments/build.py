@@ -22,6 +22,7 @@ from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
+from operators.llm.prices import check_priced
 from operators.llm.target import Target
 from operators.settings import build_operators, build_portfolio
 
@@ -56,6 +57,7 @@ def build_engine(settings: RunSettings, task: Task) -> Engine:
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
+    check_priced(settings.operators.llm.models, settings.search.budget)
     place = located(settings.fitness)
     operators = build_operators(settings.operators, place.device.backend, target=target_of(place.device))
     return Engine(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from evo.engine import Engine
 from evo.errors import SettingsError
+from evo.events import Paused
 from evo.fold import TASK, fold
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
-from evo.protocols import Tracker
+from evo.protocols import Closing, Operator, Tracker
 from evo.records import Opened
 from evo.tables import is_blank
 from evo.task import Task
@@ -81,8 +83,8 @@ def go_on(folder: Path, settings: RunSettings) -> Session:
     return Session(folder=folder, settings=settings, journal=journal, engine=engine, past=past)
 
 
-async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
-    """Search until the run stops and return why; None if it was interrupted.
+async def search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
+    """Search until the run stops and return why, or until all waits for replies; None if it was interrupted.
 
     Interrupt (Ctrl-C) and termination signals end the session in order, also while the rooms still start;
     whatever was in flight is owed.
@@ -99,15 +101,29 @@ async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
     return reason
 
 
-def _cancel(work: asyncio.Task[str | None]) -> None:
+def _cancel(work: asyncio.Task[str | Paused | None]) -> None:
     work.cancel()
 
 
-async def _search(session: Session, trackers: Sequence[Tracker]) -> str | None:
+async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
-    async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:
+    async with (
+        _closing(session.engine.operators.values()),
+        open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator,
+    ):
         return await Search(session.engine, evaluator, session.journal, trackers).run(settings.to_toml())
+
+
+@contextlib.asynccontextmanager
+async def _closing(operators: Iterable[Operator]) -> AsyncIterator[None]:
+    """Close what operators hold open, however the session ends."""
+    try:
+        yield
+    finally:
+        for operator in operators:
+            if isinstance(operator, Closing):
+                await operator.aclose()
 
 
 def _first_journal(folder: Path, engine: Engine) -> Journal:
