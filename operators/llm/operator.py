@@ -21,6 +21,7 @@ from operators.llm.conversation import LONGEST_PROMPT, LONGEST_SYSTEM, Conversat
 from operators.llm.correspondence import Correspondence
 from operators.llm.directions import direction
 from operators.llm.lines import line_of
+from operators.llm.made import Made
 from operators.llm.settings import LlmSettings, ModelSettings
 from operators.llm.target import Target
 from operators.llm.telling import bounds_of
@@ -48,6 +49,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         templates: the prompts.
         attempts: strategies tried.
         traps: repairs that changed nothing.
+        made: kernels that the run has had.
     """
 
     settings: LlmSettings
@@ -58,6 +60,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     templates: Templates
     attempts: Attempts
     traps: Traps
+    made: Made
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +139,7 @@ class ModelOperator(abc.ABC):
         """Take note of a settled individual, once however many operators share the desk."""
         self.desk.attempts.note(individual)
         self.desk.traps.note(individual)
+        self.desk.made.note(individual)
 
     @abc.abstractmethod
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:
@@ -161,7 +165,7 @@ class ModelOperator(abc.ABC):
             rng=random.Random(proposal.key), parents=tuple(parents), task=task,
             settled=frozenset(chronicle.settled(proposal)),
         )  # fmt: skip
-        question = self._question(self.brief(occasion), task)
+        question = self._question(self.brief(occasion), occasion)
         if isinstance(question, Malformed):
             return question
         desk = self.desk
@@ -191,9 +195,9 @@ class ModelOperator(abc.ABC):
         back = line_of(individual, self.individuals)
         return (each for _, each in zip(range(STEPS), back, strict=False))
 
-    def _question(self, brief: Brief, task: Task) -> Question | Malformed:
+    def _question(self, brief: Brief, occasion: Occasion) -> Question | Malformed:
         """Return the question of a brief, its prompt with all that there is room for."""
-        desk, settings = self.desk, self.desk.settings
+        desk, settings, task = self.desk, self.desk.settings, occasion.task
         subject = brief.subject
         kernel = None if subject is None else subject.candidate.kernel
         facts = {
@@ -213,12 +217,18 @@ class ModelOperator(abc.ABC):
                 f"{brief.label}: a prompt has at most {LONGEST_PROMPT} bytes, got {size(prompt)}; "
                 f"the task's text is too long"
             )
-        known = {syntax_digest(task.seed.source): "the plain kernel that the search began with"}
-        for shown in brief.shown:
-            if shown.candidate.kernel is not None:
-                known[syntax_digest(shown.candidate.kernel.source)] = f"kernel {shown.number}"
+        shown = {
+            syntax_digest(source_of(each)): f"kernel {each.number}" for each in brief.shown if source_of(each)
+        }
+        shown.setdefault(syntax_digest(task.seed.source), "the plain kernel that the search began with")
+
+        def twin(syntax: str) -> str | None:
+            first = desk.made.first(syntax, occasion.settled)
+            made = None if first is None else f"kernel {first}, which was made before,"
+            return shown.get(syntax, made)
+
         return Question(
-            system=system, prompt=prompt, entry_point=task.entry_point, base=brief.base, known=known,
+            system=system, prompt=prompt, entry_point=task.entry_point, base=brief.base, twin=twin,
             label=brief.label, fallback=brief.fallback,
         )  # fmt: skip
 
