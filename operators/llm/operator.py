@@ -21,18 +21,20 @@ from operators.llm.conversation import LONGEST_PROMPT, LONGEST_SYSTEM, Conversat
 from operators.llm.correspondence import Correspondence
 from operators.llm.directions import direction
 from operators.llm.lines import line_of
+from operators.llm.made import Made
 from operators.llm.settings import LlmSettings, ModelSettings
 from operators.llm.target import Target
 from operators.llm.telling import bounds_of
 from operators.llm.templates import Templates
+from operators.llm.traps import Traps
 
-LONGEST_KERNEL = 16_000
+LONGEST_KERNEL = 12_000
 """Bytes of a kernel, as a request has them, beyond which no model is asked about it."""
 STEPS, PAST = 12, 3
 """Steps back along a line, and past kernels that are shown in full."""
 BEST, WORST = 6, 3
 """Strategies tried that are shown."""
-SPARED = ("cards", "exemplar", "past", "tried")
+SPARED = ("exemplar", "past", "cards", "tried")
 """What a prompt goes without, one after the other, if it would be too long."""
 
 
@@ -46,6 +48,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         exemplars, cards: what prompts hold beside the task; None where they hold nothing of it.
         templates: the prompts.
         attempts: strategies tried.
+        traps: repairs that changed nothing.
+        made: kernels that the run has had.
     """
 
     settings: LlmSettings
@@ -55,6 +59,25 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     cards: Cards | None
     templates: Templates
     attempts: Attempts
+    traps: Traps
+    made: Made
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a brief is made for, and may build on.
+
+    Attributes:
+        rng: random numbers from the proposal's key.
+        parents: of the proposal.
+        task: what the kernel must do.
+        settled: numbers of the individuals that were settled when the proposal was asked. Whatever is settled
+            later changes nothing, so that a request made anew finds its reply again.
+    """
+
+    rng: random.Random
+    parents: tuple[Individual, ...]
+    task: Task
+    settled: frozenset[int]
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,21 +131,23 @@ class ModelOperator(abc.ABC):
         self._chronicle = chronicle
 
     async def aclose(self) -> None:
-        """Close what the provider holds open, if it does."""
+        """Close what the provider holds open, once or again for each operator that asks it."""
         if isinstance(self.desk.provider, Closing):
             await self.desk.provider.aclose()
 
     def observe(self, individual: Individual) -> None:
         """Take note of a settled individual, once however many operators share the desk."""
         self.desk.attempts.note(individual)
+        self.desk.traps.note(individual)
+        self.desk.made.note(individual)
 
     @abc.abstractmethod
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:
         """Return whether a model can be asked about these parents."""
 
     @abc.abstractmethod
-    def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:
-        """Return what a model is to be asked, drawing only from `rng`."""
+    def brief(self, occasion: Occasion) -> Brief:
+        """Return what a model is to be asked."""
 
     async def propose(
         self, proposal: Proposal, parents: Sequence[Individual], task: Task
@@ -136,7 +161,11 @@ class ModelOperator(abc.ABC):
             ValueError: the operator was not told of a chronicle.
         """
         chronicle = self._consulted()
-        question = self._question(self.brief(random.Random(proposal.key), parents, task), task)
+        occasion = Occasion(
+            rng=random.Random(proposal.key), parents=tuple(parents), task=task,
+            settled=frozenset(chronicle.settled(proposal)),
+        )  # fmt: skip
+        question = self._question(self.brief(occasion), occasion)
         if isinstance(question, Malformed):
             return question
         desk = self.desk
@@ -146,29 +175,29 @@ class ModelOperator(abc.ABC):
 
     @property
     def individuals(self) -> Mapping[int, Individual]:
-        """All settled individuals."""
+        """All settled individuals, for those that an occasion may build on."""
         return self._consulted().individuals
 
-    def tried(self, parents: Sequence[Individual]) -> dict[str, Any]:
+    def tried(self, occasion: Occasion, parents: Sequence[Individual]) -> dict[str, Any]:
         """Return the facts on strategies tried by parents, ancestors and siblings-to-be."""
         if not self.desk.settings.strategy:
             return {"tried": ()}
         ancestors = (each.number for parent in parents for each in self._steps_back(parent))
         numbers = [parent.number for parent in parents]
-        return {"tried": self.desk.attempts.about(numbers, ancestors, BEST, WORST)}
+        return {"tried": self.desk.attempts.about(numbers, ancestors, occasion.settled, BEST, WORST)}
 
-    def drawn(self, rng: random.Random, parents: Sequence[Individual]) -> dict[str, Any]:
-        """Return the facts on the direction that is drawn for a proposal."""
+    def drawn(self, occasion: Occasion, parents: Sequence[Individual]) -> dict[str, Any]:
+        """Return the facts on the direction that is drawn for an occasion."""
         strategy = self.desk.settings.strategy
-        return {"direction": direction(rng, bounds_of(parents)) if strategy else ""}
+        return {"direction": direction(occasion.rng, bounds_of(parents)) if strategy else ""}
 
     def _steps_back(self, individual: Individual) -> Iterable[Individual]:
         back = line_of(individual, self.individuals)
         return (each for _, each in zip(range(STEPS), back, strict=False))
 
-    def _question(self, brief: Brief, task: Task) -> Question | Malformed:
+    def _question(self, brief: Brief, occasion: Occasion) -> Question | Malformed:
         """Return the question of a brief, its prompt with all that there is room for."""
-        desk, settings = self.desk, self.desk.settings
+        desk, settings, task = self.desk, self.desk.settings, occasion.task
         subject = brief.subject
         kernel = None if subject is None else subject.candidate.kernel
         facts = {
@@ -188,12 +217,18 @@ class ModelOperator(abc.ABC):
                 f"{brief.label}: a prompt has at most {LONGEST_PROMPT} bytes, got {size(prompt)}; "
                 f"the task's text is too long"
             )
-        known = {syntax_digest(task.seed.source): "the plain kernel that the search began with"}
-        for shown in brief.shown:
-            if shown.candidate.kernel is not None:
-                known[syntax_digest(shown.candidate.kernel.source)] = f"kernel {shown.number}"
+        shown = {
+            syntax_digest(source_of(each)): f"kernel {each.number}" for each in brief.shown if source_of(each)
+        }
+        shown.setdefault(syntax_digest(task.seed.source), "the plain kernel that the search began with")
+
+        def twin(syntax: str) -> str | None:
+            first = desk.made.first(syntax, occasion.settled)
+            made = None if first is None else f"kernel {first}, which was made before,"
+            return shown.get(syntax, made)
+
         return Question(
-            system=system, prompt=prompt, entry_point=task.entry_point, base=brief.base, known=known,
+            system=system, prompt=prompt, entry_point=task.entry_point, base=brief.base, twin=twin,
             label=brief.label, fallback=brief.fallback,
         )  # fmt: skip
 
