@@ -64,8 +64,9 @@ class Faults:
         sent: how often each kind of answer was given.
     """
 
-    def __init__(self, clock: Clock, speed: float, shares: tuple[float, ...]) -> None:
+    def __init__(self, clock: Clock, speed: float, shares: tuple[float, ...], *, hangs: bool = True) -> None:
         """Let these shares of the first, second… tries of a call meet a fault, at a clock of this speed."""
+        self._hangs = hangs
         self.sent: Counter[str] = Counter()
         self._late = REPLY_SECONDS / speed
         self._clock = clock
@@ -78,7 +79,11 @@ class Faults:
         turn, self._tries[number] = self._tries[number], self._tries[number] + 1
         rng = random.Random(f"{number} {turn}")
         share = self._shares[turn] if turn < len(self._shares) else 0.0
-        name = rng.choice(list(self._kinds())) if rng.random() < share else "reply"
+        name = (
+            rng.choice([each for each in self._kinds() if self._hangs or each != "hanging"])
+            if rng.random() < share
+            else "reply"
+        )
         self.sent[name] += 1
         return self._kinds()[name](number) if name != "reply" else self._reply(number)
 
@@ -134,18 +139,23 @@ def account(asked: Asked) -> dict[str, int]:
 
 
 async def faced(
-    shares: tuple[float, ...], candidates: int, path: Path, speed: float = SPEED
+    shares: tuple[float, ...], candidates: int, path: Path, speed: float = SPEED, patience: float = 1.0
 ) -> tuple[Asked, Counter[str]]:
-    """Search with an endpoint of which these shares of tries fail; return also how often it gave what."""
+    """Search with an endpoint of which these shares of tries fail; return also how often it gave what.
+
+    The limits of time are so many times as long as `patience` says; with more than 1 no request is left
+    hanging, so that what is seen does not depend on how busy the machine is.
+    """
     clock = Clock(speed)
-    script = Faults(clock, speed, shares)
+    script = Faults(clock, speed, shares, hangs=patience <= 1)
     search = SearchSettings(
         mode=Mode.STEADY, seed=1, budget=Budget(evaluations=candidates), proposals_in_flight=CALLS,
         evaluations_in_flight=2,
     )  # fmt: skip
     llm = LlmSettings(
-        models=(MODEL,), calls_in_flight=CALLS, try_seconds=TRY_SECONDS, deadline_seconds=DEADLINE_SECONDS
-    )
+        models=(MODEL,), calls_in_flight=CALLS, try_seconds=patience * TRY_SECONDS,
+        deadline_seconds=patience * DEADLINE_SECONDS,
+    )  # fmt: skip
     async with Endpoint(script) as endpoint:
         asked = await searched(endpoint, NullEvaluator(), clock, path, search, llm)
     return asked, script.sent

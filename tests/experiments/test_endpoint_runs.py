@@ -117,6 +117,7 @@ def test_without_a_key_or_a_base_url_models_are_not_asked(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.timeout(600)
 def test_a_run_as_users_start_it_shows_the_key_to_the_endpoint_alone(tmp_path):
     (tmp_path / "config.toml").write_text(config(evaluations=4, tracked=True))
     run = ["run", "config.toml", "--out", "runs/asked"]

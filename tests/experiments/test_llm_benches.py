@@ -19,7 +19,7 @@ CANDIDATES = 30
 @pytest.fixture(scope="module")
 def faced(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     path = tmp_path_factory.mktemp("faced") / "run.sqlite"
-    asked, sent = asyncio.run(faults.faced((0.9, 0.4), CANDIDATES, path, speed=40.0))
+    asked, sent = asyncio.run(faults.faced((0.9, 0.4), CANDIDATES, path, speed=40.0, patience=100.0))
     assert asked.engine.told == CANDIDATES
     assert sent["reply"] < CANDIDATES - 1 < sent.total() == len(asked.received)
     return asked

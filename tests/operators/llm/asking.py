@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,12 +12,35 @@ from operators.llm.clock import Clock
 from operators.llm.contract import Message, Reply, Request
 from operators.llm.endpoint import EndpointProvider
 from operators.llm.settings import LlmSettings, ModelSettings
-from tests.operators.llm.endpoint import Answer, Endpoint, Script, one_after_another
+from tests.operators.llm.endpoint import HANGING, Answer, Endpoint, Received, Script, one_after_another
 
 KEY = "sk-test-0123456789abcdef"
 MODEL = ModelSettings(name="simulated", dollars_in=2.0, dollars_out=8.0)
-SPEED = 100.0
-"""Seconds of the tests' clock in a real one; with the limits below, a busy machine is no time-out."""
+
+
+class Stepping(Clock):
+    """A clock that only waits move on, and at once, so that no test depends on how busy the machine is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seconds = 0.0
+        self._limit = asyncio.Timeout(None)
+
+    def now(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self._seconds += seconds
+        await asyncio.sleep(0)
+
+    def limit(self, seconds: float) -> asyncio.Timeout:
+        """Return a limit that is never reached by itself."""
+        self._limit = asyncio.Timeout(None)
+        return self._limit
+
+    def expire(self) -> None:
+        """Have the limit that was asked for last be reached now."""
+        self._limit.reschedule(asyncio.get_running_loop().time())
 
 
 def request(text: str = "Say something.", **changes: object) -> Request:
@@ -31,19 +55,26 @@ def proposal(number: int = 1, attempt: int = 0) -> Proposal:
 
 
 def settings(**changes: object) -> LlmSettings:
-    fields = {"models": (MODEL,), "try_seconds": 3_000.0, "deadline_seconds": 9_000.0}
+    fields = {"models": (MODEL,), "try_seconds": 30.0, "deadline_seconds": 100.0}
     return LlmSettings(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @asynccontextmanager
 async def asked(
-    script: Script | Sequence[Answer], *, key: str | None = None, speed: float = SPEED, **changes: object
+    script: Script | Sequence[Answer], *, clock: Stepping | None = None, **changes: object
 ) -> AsyncIterator[tuple[EndpointProvider, Endpoint]]:
-    """Yield a provider and the endpoint that it asks, both open."""
+    """Yield a provider and the endpoint that it asks, both open; a request left hanging is out of time."""
     answers = one_after_another(script) if isinstance(script, Sequence) else script
-    async with Endpoint(answers, key) as endpoint:
-        client = Client(endpoint.url, KEY)
-        provider = EndpointProvider(client, settings(**changes), Clock(speed))
+    stepping = clock or Stepping()
+
+    def expiring(received: Received) -> Answer:
+        answer = answers(received)
+        if answer is HANGING:
+            stepping.expire()
+        return answer
+
+    async with Endpoint(expiring) as endpoint:
+        provider = EndpointProvider(Client(endpoint.url, KEY), settings(**changes), stepping)
         try:
             yield provider, endpoint
         finally:
