@@ -189,7 +189,7 @@ def _search(session: Session, quiet: bool) -> int:
         asked = asked_models(session.settings, session.engine.operators, os.environ)
         if asked and not quiet:
             console.messages().print(asked, soft_wrap=True)
-        reason = _watched(session, quiet)
+        reason = watched(session, quiet)
         if not quiet:
             out = console.output()
             credits = credits_of(session.journal)
@@ -200,7 +200,7 @@ def _search(session: Session, quiet: bool) -> int:
     return 0 if reason else INTERRUPTED
 
 
-def _watched(session: Session, quiet: bool) -> str | Paused | None:
+def watched(session: Session, quiet: bool) -> str | Paused | None:
     """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:
