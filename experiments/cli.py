@@ -98,6 +98,7 @@ def best(run: Path, as_json: bool) -> None:
 @click.option("--ancestors", "show", flag_value="ancestors", help="All that NUMBER comes from.")
 @click.option("--descendants", "show", flag_value="descendants", help="All that comes from NUMBER.")
 @click.option("--all", "show", flag_value="all", help="Every candidate, rejected ones included.")
+@click.option("--prompt", "show", flag_value="prompt", help="What models were asked for NUMBER and said.")
 @JSON
 def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> None:
     """Print the line of descent of candidate NUMBER of RUN, or of the best."""
