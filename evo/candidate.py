@@ -19,7 +19,7 @@ class Kernel(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What to make next.
 
     Attributes:

@@ -22,6 +22,7 @@ from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
+from operators.llm.contract import Provider
 from operators.llm.prices import check_priced
 from operators.llm.target import Target
 from operators.settings import build_operators, build_portfolio
@@ -51,15 +52,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return Source.MODELLED if self.gpu is None else Source.MEASURED
 
 
-def build_engine(settings: RunSettings, task: Task) -> Engine:
-    """Return a fresh engine for a run.
+def build_engine(settings: RunSettings, task: Task, provider: Provider | None = None) -> Engine:
+    """Return a fresh engine for a run, whose models a provider answers for, or else as the settings say.
 
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
     check_priced(settings.operators.llm.models, settings.search.budget)
     place = located(settings.fitness)
-    operators = build_operators(settings.operators, place.device.backend, target=target_of(place.device))
+    operators = build_operators(settings.operators, place.device.backend, provider, target_of(place.device))
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
         place.source, place.label,

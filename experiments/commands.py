@@ -34,6 +34,7 @@ from experiments import console, render
 from experiments.build import build_engine, buildable, located, open_evaluator
 from experiments.doctor import examine, show_findings
 from experiments.models import asked_models
+from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
 from experiments.session import Session, begin, go_on, search
@@ -93,12 +94,16 @@ def best(folder: Path, show: Printer) -> None:
 
 
 def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
-    """Report the line of descent of a candidate, or those related to it; nothing is folded."""
+    """Report the line of descent of a candidate, those related to it, or what models were asked for it."""
     with _reading(folder) as journal:
         proposals, individuals = RecordedProposals(journal), RecordedIndividuals(journal)
         start = credits_of(journal).elite if number is None else number
         if start is None or 0 not in proposals:
             raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
+        if relation == "prompt":
+            calls = calls_for(journal, start)
+            show(calls_data(start, calls), lambda console: show_calls(console, start, calls))
+            return
         family = Lineage(proposals)
         related: dict[str, Callable[[int], tuple[int, ...]]] = {
             "line": family.line,
@@ -189,7 +194,7 @@ def _search(session: Session, quiet: bool) -> int:
         asked = asked_models(session.settings, session.engine.operators, os.environ)
         if asked and not quiet:
             console.messages().print(asked, soft_wrap=True)
-        reason = _watched(session, quiet)
+        reason = watched(session, quiet)
         if not quiet:
             out = console.output()
             credits = credits_of(session.journal)
@@ -200,7 +205,7 @@ def _search(session: Session, quiet: bool) -> int:
     return 0 if reason else INTERRUPTED
 
 
-def _watched(session: Session, quiet: bool) -> str | Paused | None:
+def watched(session: Session, quiet: bool) -> str | Paused | None:
     """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:

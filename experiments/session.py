@@ -26,6 +26,7 @@ from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_w
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task
 from experiments.tally import Tally
+from operators.llm.contract import Provider
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,23 +59,24 @@ def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
     return Session(folder=folder, settings=settings, journal=journal, engine=engine)
 
 
-def go_on(folder: Path, settings: RunSettings) -> Session:
+def go_on(folder: Path, settings: RunSettings, provider: Provider | None = None) -> Session:
     """Return the session of a run that was begun before.
 
-    The run keeps the task that it began with, whatever became of the task's folder.
+    The run keeps the task that it began with, whatever became of the task's folder. A provider answers for
+    its models in this session, whoever the settings name.
 
     Raises:
         UsageError: a run in use, or settings that differ in what must stay the same.
         JournalError: the journal does not fold.
     """
     if is_blank(folder / JOURNAL):  # killed before it was laid out
-        engine = build_engine(settings, load_task(settings.task))
+        engine = build_engine(settings, load_task(settings.task), provider)
         journal = _first_journal(folder, engine)
         return Session(folder=folder, settings=settings, journal=journal, engine=engine)
     journal = Journal(folder / JOURNAL)
     try:
         _refuse_changes(journal, settings)
-        engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task))
+        engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task), provider)
         past = Tally(fold(journal, engine))
         write_whole(folder / SETTINGS, settings.to_toml())
     except BaseException:

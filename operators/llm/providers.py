@@ -32,4 +32,4 @@ def provider_for(settings: LlmSettings, environ: Mapping[str, str] = os.environ)
         case "exchange":
             from operators.llm.waiting import Waiting
 
-            return Waiting()
+            return Waiting(settings.models)
