@@ -90,9 +90,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 Check = Callable[[Budget, Standing], str | None]
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
     """Return the number with its noun, in the plural where there is not exactly one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"
 
 
 def target_reached(budget: Budget, standing: Standing) -> str | None:

@@ -19,7 +19,7 @@ class Kernel(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What to make next.
 
     Attributes:
@@ -73,6 +73,14 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             tokens_in=self.tokens_in + other.tokens_in,
             tokens_out=self.tokens_out + other.tokens_out,
             dollars=self.dollars + other.dollars,
+        )
+
+    def at_least(self, other: Spend) -> Spend:
+        """Return the larger of each amount of both."""
+        return Spend(
+            tokens_in=max(self.tokens_in, other.tokens_in),
+            tokens_out=max(self.tokens_out, other.tokens_out),
+            dollars=max(self.dollars, other.dollars),
         )
 
     def __mul__(self, times: int) -> Spend:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from evo.errors import RunFailure, UsageError
-from experiments import commands
+from experiments import commands, exchange
 from experiments.console import give_up, output, writing
 from experiments.tracking_settings import cut
 
@@ -118,6 +118,7 @@ def best(run: Path, as_json: bool) -> None:
 @click.option("--ancestors", "show", flag_value="ancestors", help="All that NUMBER comes from.")
 @click.option("--descendants", "show", flag_value="descendants", help="All that comes from NUMBER.")
 @click.option("--all", "show", flag_value="all", help="Every candidate, rejected ones included.")
+@click.option("--prompt", "show", flag_value="prompt", help="What models were asked for NUMBER and said.")
 @JSON
 def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> None:
     """Print the line of descent of candidate NUMBER of RUN, or of the best."""
@@ -150,6 +151,27 @@ def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> in
         return commands.check_tasks(names, target, _printer(as_json))
     commands.tasks(names, _printer(as_json))
     return 0
+
+
+@cli.command()
+@RUN
+@click.option("--count", type=click.IntRange(min=1), help="Requests to write at most; default all that wait.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write the batch to.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+@JSON
+def ask(run: Path, count: int | None, out: Path, quiet: bool, as_json: bool) -> int:
+    """Write what RUN asks of models to a file, as a batch in OpenAI's format."""
+    return exchange.ask(run, count, out, quiet, _printer(as_json))
+
+
+@cli.command()
+@RUN
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="No progress line.")
+@JSON
+def tell(run: Path, file: Path, quiet: bool, as_json: bool) -> int:
+    """Go on with RUN with the replies in FILE, the results of a batch that `kernevo ask` wrote."""
+    return exchange.tell(run, file, quiet, _printer(as_json))
 
 
 @cli.command()

@@ -24,6 +24,7 @@ from evo.candidate import Kernel
 from evo.credit import Credits, credits_of
 from evo.errors import SeedError, UsageError
 from evo.evaluation import Evaluation, Status
+from evo.events import Paused
 from evo.journal import JournalReader
 from evo.lineage import Lineage
 from evo.objective import Individual
@@ -35,6 +36,8 @@ from experiments import console, render, render_lineage, render_status
 from experiments.build import buildable, located, open_evaluator
 from experiments.descent import earlier, recorded_descent
 from experiments.doctor import examine, show_findings
+from experiments.models import asked_models
+from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
 from experiments.render_outcome import show_outcome
 from experiments.run_folder import (
@@ -62,7 +65,7 @@ INTERRUPTED = 130
 
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
     """Begin a run and search until it stops; return the exit code."""
-    settings = read_settings(config, changes)
+    settings = read_settings(config, changes, os.environ)
     engine = fresh_engine(settings)
     folder = new_run_folder(out) if out else default_run_folder(engine.task.name, datetime.now())
     return _search(begin(folder, settings, engine), quiet)
@@ -102,10 +105,14 @@ def best(folder: Path, show: Printer) -> None:
 
 
 def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
-    """Report the line of descent of a candidate, or those related to it; nothing is folded."""
+    """Report the line of descent of a candidate, those related to it, or what models were asked for it."""
     with _reading(folder) as journal:
         descent = recorded_descent(folder, journal)
         start = descent.elite if number is None else number
+        if relation == "prompt":
+            calls = calls_for(journal, start)
+            show(calls_data(start, calls), lambda console: show_calls(console, start, calls))
+            return
         if relation == "line":
             with earlier(folder, descent.origin(start)) as former:
                 line = [(descent, start), *former]
@@ -196,19 +203,22 @@ def _search(session: Session, quiet: bool) -> int:
         modelled = located(session.settings.fitness).reason
         if modelled and not quiet:
             console.messages().print(f"nothing is measured: {modelled}; latencies are modelled")
-        reason = _watched(session, quiet)
+        asked = asked_models(session.settings, session.engine.operators, os.environ)
+        if asked and not quiet:
+            console.messages().print(asked, soft_wrap=True)
+        ending = watched(session, quiet)
         if not quiet:
             with console.writing():
-                _show_end(console.output(), session, reason)
+                _show_end(console.output(), session, ending)
         elif session.engine.elite is not None:
             with console.writing():
                 click.echo(_result(session.folder, session.engine.elite))
-    return 0 if reason else INTERRUPTED
+    return 0 if ending else INTERRUPTED
 
 
-def _show_end(out: Console, session: Session, reason: str | None) -> None:
+def _show_end(out: Console, session: Session, ending: str | Paused | None) -> None:
     """Print how a session ended."""
-    show_outcome(out, session.folder, session.engine, credits_of(session.journal), reason)
+    show_outcome(out, session.folder, session.engine, credits_of(session.journal), ending)
     if session.settings.tracking.enabled:
         store = without_secrets(store_uri(session.folder, session.settings))
         out.print(f"see it: {_viewer(store)}")
@@ -219,8 +229,8 @@ def _result(folder: Path, elite: Individual) -> str:
     return f"{folder / BEST}: {elite.speedup or 0:.2f}x the seed kernel ({elite.evaluation.source})"
 
 
-def _watched(session: Session, quiet: bool) -> str | None:
-    """Search and return why it stopped; None if it was interrupted, at whatever moment."""
+def watched(session: Session, quiet: bool) -> str | Paused | None:
+    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:
             return asyncio.run(search(session, trackers))
