@@ -251,7 +251,9 @@ def _replayed(journal: JournalReader) -> tuple[Engine, str]:
 def _print_status(console: Console, engine: Engine, credits: Credits) -> None:
     render.show_table(console, engine, credits)
     reason = engine.stopped
-    console.print(f"stopped: {reason}" if reason else "not stopped: searching, or interrupted")
+    console.print(
+        f"stopped: {reason}" if reason else "not stopped: searching, interrupted or waiting for replies"
+    )
 
 
 def _viewer(store: str) -> str:
