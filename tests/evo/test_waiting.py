@@ -114,8 +114,10 @@ def test_the_others_of_a_generation_are_made_and_evaluated(path):
     assert tracker.events[-1] == ending == Paused(waiting=operators.total())
 
 
-def test_a_steady_search_fills_its_bound_with_those_that_wait(path):
-    engine, ending = session(path, engine=asking_engine(Desk(never), mode=Mode.STEADY))
+@pytest.mark.parametrize("order", range(5))
+def test_a_steady_search_fills_its_bound_with_those_that_wait(path, order):
+    evaluator = ShuffledEvaluator(SyntheticEvaluator(), random.Random(order))
+    engine, ending = session(path, engine=asking_engine(Desk(never), mode=Mode.STEADY), evaluator=evaluator)
     assert ending == Paused(waiting=BOUND)
     assert (len(engine.pending), engine.told > 1) == (BOUND, True)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from evo.candidate import Kernel
 from evo.credit import credits_of
+from evo.events import Paused
 from evo.journal import JournalReader
 from evo.lineage import Lineage
 from evo.replay import recorded_engine, replay
@@ -94,6 +95,12 @@ def test_an_interrupted_outcome_says_how_to_go_on(folder: Path, capsys: pytest.C
     shown = capsys.readouterr().out
     assert "nothing evaluated yet" in shown
     assert f"interrupted; go on with: kernevo resume '{folder}'" in shown
+    show_outcome(output(), folder, engine, credits, Paused(waiting=3))
+    shown = capsys.readouterr().out
+    assert (
+        f"waiting for replies to 3 proposals; write the requests with: kernevo ask '{folder}' --out" in shown
+    )
+    assert "interrupted" not in shown
 
 
 def test_no_figure_is_shown_without_where_it_comes_from(

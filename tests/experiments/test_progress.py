@@ -8,7 +8,7 @@ from rich.console import Console
 
 from evo.budget import Budget
 from evo.evaluation import Source, Status
-from evo.events import Event, Failed, GenerationEnded, Settled, Stopped, Told
+from evo.events import Event, Failed, GenerationEnded, Paused, Settled, Stopped, Told
 from experiments.progress import Progress
 from experiments.tally import Tally
 from tests.evo.driving import drive
@@ -182,6 +182,15 @@ def test_an_interrupted_search_says_so() -> None:
         on = console(terminal)
         watch(events()[:5], on, Clock())
         assert "interrupted" in shown(on)
+
+
+def test_a_search_that_waits_for_replies_was_not_interrupted() -> None:
+    for terminal in (True, False):
+        for waiting, proposals in ((1, "1 proposal"), (7, "7 proposals")):
+            on = console(terminal)
+            watch([*events()[:5], Paused(waiting=waiting)], on, Clock())
+            assert f"waiting for replies to {proposals}" in shown(on)
+            assert "interrupted" not in shown(on)
 
 
 def test_quiet_prints_nothing() -> None:
