@@ -22,7 +22,10 @@ BASELINE = verdict(kernel_of(10))
 
 
 def individual(number: int, value: int, island: int = 0):
-    proposal = Proposal(number=number, operator="step", parents=(), generation=1, key=0, island=island)
+    generation = 0 if number == 0 else 1
+    proposal = Proposal(
+        number=number, operator="step", parents=(), generation=generation, key=0, island=island
+    )
     kernel = kernel_of(value)
     return assess(Candidate(proposal=proposal, kernel=kernel), verdict(kernel), BASELINE)
 

@@ -31,7 +31,7 @@ COMMAND_LINES = {
     ("run",): "Missing argument 'CONFIG'",
     ("run", CONFIG, "--sed", "1"): "No such option '--sed'",
     ("run", CONFIG, "more"): "Got unexpected extra argument (more)",
-    ("run", CONFIG, "--seed", "soon"): "'soon' is not a valid integer",
+    ("run", CONFIG, "--seed", "soon"): "'soon' is not a valid whole number",
     ("run", CONFIG, "--seed", "-1"): "-1 is not in the range",
     ("run", CONFIG, "--seed", str(2**64)): f"search.seed must be 0 to 2**64 - 1, got {2**64}",
     ("run", CONFIG, "--set", "search.seed"): "--set takes key=value, got 'search.seed'",
@@ -39,7 +39,7 @@ COMMAND_LINES = {
     ("run", CONFIG, "--set", "search..seed=3"): "--set takes key=value, got 'search..seed=3'",
     ("status",): "Missing argument 'RUN'",
     ("evaluate", CONFIG): "Missing option '--task'",
-    ("lineage", "somewhere", "minus"): "'minus' is not a valid integer",
+    ("lineage", "somewhere", "minus"): "'minus' is not a valid whole number",
 }
 
 
