@@ -60,7 +60,7 @@ class Engine:
         self.imports = tuple(imports)
         self._outside: str | None = None
         self._exhausted: str | None = None
-        self._ledger = Ledger(settings, portfolio, Purse(_most(operators, settings.redraws)))
+        self._ledger = Ledger(settings, portfolio, Purse(_most(operators)))
         proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
         founders = founding_proposals(settings.seed, len(imports))
         self._course = COURSES[settings.mode](self._ledger, settings, proposer, founders)
@@ -251,7 +251,6 @@ class Engine:
         return events
 
 
-def _most(operators: Mapping[str, Operator], redraws: int) -> dict[str, Spend]:
+def _most(operators: Mapping[str, Operator]) -> dict[str, Spend]:
     """Return the most that a proposal may cost, by operator, for those that are paid for."""
-    paid = {name: operator for name, operator in operators.items() if isinstance(operator, Spending)}
-    return {name: operator.most * (1 + redraws) for name, operator in paid.items()}
+    return {name: operator.most for name, operator in operators.items() if isinstance(operator, Spending)}

@@ -10,7 +10,7 @@ from evo.candidate import Candidate, Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.proposing import IMPORT_OPERATOR, SEED_OPERATOR
-from evo.protocols import Draft, Malformed
+from evo.protocols import Draft, Malformed, Spending
 from evo.syntax import syntax_digest
 
 
@@ -18,8 +18,8 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
     """Return the candidate that the proposal's operator makes; a founder is the seed kernel or an import.
 
     A kernel that repeats a settled one, comments, layout and local names aside, is made again with a key of
-    its own, as often as the settings say; the last one counts, whatever it is. In generational mode the
-    result depends on the last barrier only.
+    its own, as often as the settings say; the last one counts, whatever it is. What is paid for is drawn
+    once. In generational mode the result depends on the last barrier only.
     """
     if proposal.operator == SEED_OPERATOR:
         seed = engine.task.seed
@@ -32,12 +32,13 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
             syntax=syntax_digest(chosen.kernel.source), origin=chosen.origin,
         )  # fmt: skip
     candidate = await _draw(proposal, engine)
-    for attempt in range(1, engine.settings.redraws + 1):
+    paid = isinstance(engine.operators[proposal.operator], Spending)
+    for attempt in range(1, 1 if paid else engine.settings.redraws + 1):
         if not engine.repeats(candidate):
             break
         drawn = await _draw(redrawn(proposal, attempt), engine)
-        paid = candidate.spend + drawn.spend
-        candidate = msgspec.structs.replace(drawn, proposal=proposal, redraws=attempt, spend=paid)
+        spend = candidate.spend + drawn.spend
+        candidate = msgspec.structs.replace(drawn, proposal=proposal, redraws=attempt, spend=spend)
     return candidate
 
 

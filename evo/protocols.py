@@ -94,7 +94,10 @@ class Consulting(Protocol):
 
 @runtime_checkable
 class Spending(Protocol):
-    """An operator whose answers are paid for. While it is at work, `most` is held back from the budget."""
+    """An operator whose answers are paid for. While it is at work, `most` is held back from the budget.
+
+    It sees to it itself that it repeats no kernel: its proposals are not made again.
+    """
 
     @property
     def most(self) -> Spend:

@@ -87,7 +87,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
             each island; None lets it be.
         repairs: broken candidates that may wait on each island for an operator that applies to them only.
         redraws: times that a proposal is made again if its kernel repeats one settled before, comments,
-            layout and local names aside.
+            layout and local names aside, and no model was paid for it.
         seed: 64 bits from which all randomness of the search comes.
 
     Raises:

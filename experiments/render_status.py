@@ -60,7 +60,8 @@ def show_status(console: Console, run: Overview, credits: Credits, account: Acco
         console.print(f"not stopped: last heard of {duration(pace.silent_seconds)} ago")
     else:
         console.print(
-            f"not stopped: searching, interrupted or waiting for replies, last heard of {duration(pace.silent_seconds)} ago"
+            "not stopped: searching, interrupted or waiting for replies, "
+            f"last heard of {duration(pace.silent_seconds)} ago"
         )
 
 

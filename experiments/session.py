@@ -28,6 +28,8 @@ from experiments.suites.loader import load_task
 from experiments.tally import Tally
 from experiments.warm_start import imports_of
 from operators.llm.contract import Provider
+from operators.llm.settings import REACHING, LlmSettings
+from operators.settings import OperatorSettings
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,10 +174,17 @@ def _refuse_changes(journal: JournalReader, settings: RunSettings) -> None:
     pairs: list[tuple[str, object, object]] = [
         (name, getattr(begun, name), getattr(settings, name)) for name in ("task", "warm_start")
     ]
+    before, after = _as_asked(begun.operators), _as_asked(settings.operators)
     pairs += [
-        (f"operators.{name}", getattr(begun.operators, name), getattr(settings.operators, name))
-        for name in settings.operators.__struct_fields__
+        (f"operators.{name}", getattr(before, name), getattr(after, name)) for name in after.__struct_fields__
     ]
     for name, was, now in pairs:
         if was != now:
             raise SettingsError(f"a run goes on with what it began with, but {name} was {was!r}, got {now!r}")
+
+
+def _as_asked(operators: OperatorSettings) -> OperatorSettings:
+    """Return the settings without those that say how models are reached, which shape no request."""
+    default = LlmSettings()
+    reached = {name: getattr(default, name) for name in REACHING}
+    return msgspec.structs.replace(operators, llm=msgspec.structs.replace(operators.llm, **reached))

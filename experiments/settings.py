@@ -32,6 +32,10 @@ KINDS = {
 REPAIRS = 8
 """Broken kernels that wait for repair on each island, where models are asked and nothing is said of it."""
 
+BUSY = 2
+"""Proposals under way for each call that may be, where models are asked and nothing is said of it: some are
+made without a model, and those keep no call waiting."""
+
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one run.
@@ -64,8 +68,8 @@ def read_settings(
     """Return the settings in a TOML file with `key=value` changes applied; a missing seed is drawn.
 
     Models that the settings do not name come from the environment, if one is given, as
-    `operators.llm.environment` says. Where models are asked and nothing is said of it,
-    `search.repairs` lets broken kernels wait for repair.
+    `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
+    broken kernels wait for repair, and `search.proposals_in_flight` keeps the calls busy.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -98,10 +102,12 @@ def parse_settings(
         settings = msgspec.convert(written, RunSettings)
     except msgspec.ValidationError as error:
         raise SettingsError(_in_words(str(error), written, what)) from None
-    if "repairs" in search or not settings.operators.llm.models:
+    llm = settings.operators.llm
+    if not llm.models:
         return settings
-    waiting = msgspec.structs.replace(settings.search, repairs=REPAIRS)
-    return msgspec.structs.replace(settings, search=waiting)
+    fitting = {"repairs": REPAIRS, "proposals_in_flight": BUSY * llm.calls_in_flight}
+    unsaid = {name: value for name, value in fitting.items() if name not in search}
+    return msgspec.structs.replace(settings, search=msgspec.structs.replace(settings.search, **unsaid))
 
 
 def flatten(settings: RunSettings) -> dict[str, str]:

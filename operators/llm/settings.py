@@ -9,6 +9,11 @@ import msgspec
 
 from evo.errors import SettingsError
 
+REACHING = (
+    "provider", "base_url", "calls_in_flight", "try_seconds", "deadline_seconds", "recording",
+)  # fmt: skip
+"""Settings that may change from session to session: who answers and with what patience, not what is asked."""
+
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of the ensemble.
