@@ -5,7 +5,7 @@ others is a `Line`, a reply and the operator that it is for. Which reply a call 
 alone, so a run is the same however many calls are under way and in whichever order they come: of the replies
 for the proposal's operator, in the order of the file, it is the one at `number + attempt + turn`, counted
 round. A turn is a reply that was sent back in the same conversation. So two proposals of one operator share a
-reply only if their numbers differ by a multiple of how many there are; a redraw or a correction gets the next.
+reply only if their numbers differ by a multiple of how many there are; a redraw or correction gets the next.
 """
 
 from __future__ import annotations
