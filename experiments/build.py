@@ -22,6 +22,7 @@ from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
+from operators.llm.target import Target
 from operators.settings import build_operators, build_portfolio
 
 TRITON_BACKENDS = {"cuda": "nvidia", "hip": "amd"}
@@ -56,7 +57,7 @@ def build_engine(settings: RunSettings, task: Task) -> Engine:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
     place = located(settings.fitness)
-    operators = build_operators(settings.operators, place.device.backend)
+    operators = build_operators(settings.operators, place.device.backend, target=target_of(place.device))
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
         place.source, place.label,
@@ -103,6 +104,15 @@ def buildable(target: str) -> Device:
             f"the installed one has {', '.join(installed) or 'none'}"
         )
     return device
+
+
+def target_of(device: Device) -> Target:
+    """Return what language models are told of a device."""
+    alike = {name: getattr(device, name) for name in Target.__struct_fields__ if hasattr(device, name)}
+    return Target(
+        name=device.product, warps_per_unit=device.warps_per_simd * device.simds,
+        vector_flops=2.0 * device.lanes_per_unit * device.units * device.clock_hz, **alike,
+    )  # fmt: skip
 
 
 @contextlib.asynccontextmanager

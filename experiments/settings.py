@@ -27,6 +27,9 @@ KINDS = {
 }  # fmt: skip
 """What msgspec calls a type, in words."""
 
+REPAIRS = 8
+"""Broken kernels that wait for repair on each island, where models are asked and nothing is said of it."""
+
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one run.
@@ -53,6 +56,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def read_settings(path: Path, changes: Iterable[str] = ()) -> RunSettings:
     """Return the settings in a TOML file with `key=value` changes applied; a missing seed is drawn.
 
+    Where models are asked and nothing is said of it, `search.repairs` lets broken kernels wait for repair.
+
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
     """
@@ -77,9 +82,13 @@ def parse_settings(text: str, what: str, changes: Iterable[str] = ()) -> RunSett
     if isinstance(search, dict):
         search.setdefault("seed", secrets.randbits(63))
     try:
-        return msgspec.convert(written, RunSettings)
+        settings = msgspec.convert(written, RunSettings)
     except msgspec.ValidationError as error:
         raise SettingsError(_in_words(str(error), written, what)) from None
+    if "repairs" in search or not settings.operators.llm.models:
+        return settings
+    waiting = msgspec.structs.replace(settings.search, repairs=REPAIRS)
+    return msgspec.structs.replace(settings, search=waiting)
 
 
 def flatten(settings: RunSettings) -> dict[str, str]:
