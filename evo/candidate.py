@@ -75,6 +75,14 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             dollars=self.dollars + other.dollars,
         )
 
+    def at_least(self, other: Spend) -> Spend:
+        """Return the larger of each amount of both."""
+        return Spend(
+            tokens_in=max(self.tokens_in, other.tokens_in),
+            tokens_out=max(self.tokens_out, other.tokens_out),
+            dollars=max(self.dollars, other.dollars),
+        )
+
     def __mul__(self, times: int) -> Spend:
         return Spend(
             tokens_in=self.tokens_in * times, tokens_out=self.tokens_out * times, dollars=self.dollars * times

@@ -61,6 +61,7 @@ class Engine:
         self._course = COURSES[settings.mode](self._ledger, settings, proposer)
         self._owed: dict[int, Proposal] = {}
         self._parents: dict[int, tuple[Individual, ...]] = {}
+        self._settled: dict[int, int] = {}
         self._verdicts: dict[str, Evaluation] = {}
         self._past: Past | None = None
 
@@ -86,12 +87,12 @@ class Engine:
 
     @property
     def spend(self) -> Spend:
-        """What was paid for the candidates told so far."""
+        """What was paid for the candidates told so far, and for replies to the proposals that are owed."""
         return self._ledger.purse.spent
 
     @property
     def reserved(self) -> Spend:
-        """The most that the proposals asked and not yet told may cost."""
+        """The most that the proposals asked and not yet told may cost, what was paid for them included."""
         return self._ledger.purse.reserved
 
     @property
@@ -118,6 +119,24 @@ class Engine:
     def baseline(self) -> Evaluation | None:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
         return self._ledger.baseline
+
+    def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
+        """Return the individuals that were settled when an owed proposal was asked, in settling order.
+
+        They stay the same until it is told, in later sessions too, whatever is settled meanwhile.
+
+        Raises:
+            KeyError: a proposal that is not owed.
+        """
+        return self._ledger.individuals.first(self._settled[proposal.number])
+
+    def charge(self, number: int, spend: Spend) -> None:
+        """Take note of what was paid for a proposal that is owed; its candidate's own spend holds it too."""
+        self._ledger.purse.charge(number, spend)
+
+    def charged(self, number: int) -> Spend:
+        """Return what was charged to a proposal that is owed."""
+        return self._ledger.purse.charged(number)
 
     def lean_on(self, past: Past) -> None:
         """Keep in memory only what is in use; the past, which is told of all first, has the rest."""
@@ -160,6 +179,7 @@ class Engine:
             self._owed[proposal.number] = proposal
             self._ledger.purse.reserve(proposal)
             self._parents[proposal.number] = tuple(map(self.individuals.__getitem__, proposal.parents))
+            self._settled[proposal.number] = len(self.individuals)
         return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
@@ -186,7 +206,7 @@ class Engine:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
         events = [told, *self._advance()]
-        del self._parents[candidate.number]
+        del self._parents[candidate.number], self._settled[candidate.number]
         return events
 
     def stop(self, reason: str) -> list[Event]:

@@ -67,4 +67,16 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Event = Told | Settled | GenerationEnded | Stopped | Failed
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """The session ended with nothing left to do but to wait for replies; the search has not stopped.
+
+    It is of this session alone, as `Failed` is.
+
+    Attributes:
+        waiting: how many proposals wait, which are all that are owed.
+    """
+
+    waiting: int
+
+
+Event = Told | Settled | GenerationEnded | Stopped | Failed | Paused

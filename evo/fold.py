@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from evo.budget import Budget
 from evo.candidate import Candidate, Proposal
+from evo.chronicle import consult
 from evo.engine import Engine
 from evo.errors import JournalError, SettingsError
 from evo.events import Event
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import JournalReader
 from evo.past import JournalPast
-from evo.records import Asked, Evaluated, Pending
+from evo.records import Asked, Called, Evaluated, Pending
 
 TASK = "task"
 """Key of the run's task in the journal's meta, from its first session on."""
@@ -46,10 +47,13 @@ def unlimited(journal: JournalReader, engine: Engine) -> Iterator[Event]:
         JournalError: as `fold`.
     """
     engine.lean_on(JournalPast(journal))
+    consult(engine, journal)
     yield from engine.limit(Budget())
     for entry in journal.entries():
         if isinstance(entry.record, Asked):
             _ask_again(entry.record.proposal, engine)
+        elif isinstance(entry.record, Called):
+            engine.charge(entry.record.number, entry.record.spend)
         elif isinstance(entry.record, Evaluated) and entry.record.final:
             yield from _tell_again(entry.record, journal, engine)
 

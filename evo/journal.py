@@ -24,7 +24,7 @@ import msgspec
 from evo.candidate import Kernel
 from evo.errors import JournalError, JournalVersionError, RunFolderError
 from evo.lock import FileLock
-from evo.records import Ended, Entry, Evaluated, Opened, Record
+from evo.records import Called, Ended, Entry, Evaluated, Opened, Record
 from evo.tables import LOOKUPS, SCHEMA, lay_out, plainly, require_file
 
 T = TypeVar("T")
@@ -96,6 +96,13 @@ class JournalReader:
         with plainly(self.path):
             rows = self._db.execute(query, (number,)).fetchall()
             return [msgspec.json.decode(body, type=Evaluated) for (body,) in rows]
+
+    def called(self, number: int) -> list[Called]:
+        """Return what was answered for a proposal, in order, whichever attempt it was for."""
+        query = "SELECT body FROM events WHERE kind = 'called' AND body ->> '$.number' = ? ORDER BY seq"
+        with plainly(self.path):
+            rows = self._db.execute(query, (number,)).fetchall()
+            return [msgspec.json.decode(body, type=Called) for (body,) in rows]
 
     def active_seconds(self) -> float:
         """Return the seconds that sessions were active: from each one's opening to its last record."""

@@ -14,6 +14,7 @@ from evo.errors import TargetError
 from evo.evaluation import Evaluation, Source
 from evo.task import Task
 from experiments.settings import RunSettings
+from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for
 from fitness.judge.client import open_judge
@@ -22,6 +23,7 @@ from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
+from operators.llm.prices import check_priced
 from operators.llm.target import Target
 from operators.settings import build_operators, build_portfolio
 
@@ -56,8 +58,15 @@ def build_engine(settings: RunSettings, task: Task) -> Engine:
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
+    check_priced(settings.operators.llm.models, settings.search.budget)
     place = located(settings.fitness)
-    operators = build_operators(settings.operators, place.device.backend, target=target_of(place.device))
+    llm = settings.operators.llm
+    operators = build_operators(
+        settings.operators, place.device.backend, target=target_of(place.device),
+        provider=recording_of(llm) if llm.models else None,
+        exemplars=exemplars_for(llm) if llm.models and llm.exemplar else None,
+        cards=known_cards() if llm.models and llm.knowledge else None,
+    )  # fmt: skip
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
         place.source, place.label,

@@ -23,7 +23,7 @@ from evo.credit import Credits, credits_of
 from evo.engine import Engine
 from evo.errors import UsageError
 from evo.evaluation import Evaluation, Status
-from evo.events import Settled
+from evo.events import Paused, Settled
 from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
@@ -33,10 +33,12 @@ from evo.task import Role, Task
 from experiments import console, render
 from experiments.build import build_engine, buildable, located, open_evaluator
 from experiments.doctor import examine, show_findings
+from experiments.models import asked_models, resolved
 from experiments.reading import read_text
 from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
 from experiments.session import Session, begin, go_on, search
 from experiments.settings import read_settings
+from experiments.shown import corpus_of
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
 from experiments.tracking_settings import without_secrets
@@ -52,7 +54,7 @@ INTERRUPTED = 130
 
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
     """Begin a run and search until it stops; return the exit code."""
-    settings = read_settings(config, changes)
+    settings = resolved(read_settings(config, changes), os.environ)
     task = load_task(settings.task)
     engine = build_engine(settings, task)
     folder = new_run_folder(out) if out else default_run_folder(task.name, datetime.now())
@@ -185,6 +187,11 @@ def _search(session: Session, quiet: bool) -> int:
         modelled = located(session.settings.fitness).reason
         if modelled and not quiet:
             console.messages().print(f"nothing is measured: {modelled}; latencies are modelled")
+        asked = asked_models(session.settings, session.engine.operators, os.environ)
+        if asked and not quiet:
+            console.messages().print(asked, soft_wrap=True)
+            for note in corpus_of(session.settings.operators.llm).notes:
+                console.messages().print(f"passed over: {note}", soft_wrap=True, markup=False)
         reason = _watched(session, quiet)
         if not quiet:
             out = console.output()
@@ -196,8 +203,8 @@ def _search(session: Session, quiet: bool) -> int:
     return 0 if reason else INTERRUPTED
 
 
-def _watched(session: Session, quiet: bool) -> str | None:
-    """Search and return why it stopped; None if it was interrupted, at whatever moment."""
+def _watched(session: Session, quiet: bool) -> str | Paused | None:
+    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:
             return asyncio.run(search(session, trackers))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from evo.budget import counted
 from evo.evaluation import Source
 from evo.events import Event, GenerationEnded
 from experiments.tally import Tally
@@ -90,6 +91,8 @@ class Progress:
     def _end(self) -> str:
         if self._tally.stopped is not None:
             return f"stopped: {self._tally.stopped}"
+        if self._tally.waiting:
+            return f"waiting for replies to {counted(self._tally.waiting, 'proposal')}"
         return "interrupted" if self._tally.failed is None else "failed"
 
     def _line(self) -> str:

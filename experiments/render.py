@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
+from evo.budget import counted
 from evo.candidate import Spend
 from evo.credit import Credits, OperatorCredit
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
+from evo.events import Paused
 from evo.gain import TUNING, gain
 from evo.lineage import Lineage
 from evo.objective import Individual, geometric_speedup, speedups
@@ -23,7 +25,7 @@ from experiments.run_folder import BEST
 
 
 def show_outcome(
-    console: Console, folder: Path, engine: Engine, credits: Credits, reason: str | None
+    console: Console, folder: Path, engine: Engine, credits: Credits, ending: str | Paused | None
 ) -> None:
     """Print how a session ended: the tables, the winner's source and its line of descent."""
     console.print()
@@ -38,11 +40,16 @@ def show_outcome(
         console.print("\nIts line of descent:\n")
         line = Lineage(engine.individuals).line(elite.number)
         show_candidates(console, heading(engine), engine.individuals, line, steps=True)
-    console.print(
-        f"\nstopped: {reason}"
-        if reason
-        else f"\ninterrupted; go on with: kernevo resume {shlex.quote(str(folder))}"
-    )
+    console.print(f"\n{_ending(folder, ending)}", soft_wrap=True)
+
+
+def _ending(folder: Path, ending: str | Paused | None) -> str:
+    """Return how a session ended, and what to type to go on."""
+    run = shlex.quote(str(folder))
+    if isinstance(ending, Paused):
+        waiting = f"waiting for replies to {counted(ending.waiting, 'proposal')}"
+        return f"{waiting}; write the requests with: kernevo ask {run} --out batch.jsonl"
+    return f"stopped: {ending}" if ending else f"interrupted; go on with: kernevo resume {run}"
 
 
 def heading(engine: Engine) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from evo.engine import Engine
 from evo.errors import SettingsError
+from evo.events import Paused
 from evo.fold import TASK, fold
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
@@ -81,8 +82,8 @@ def go_on(folder: Path, settings: RunSettings) -> Session:
     return Session(folder=folder, settings=settings, journal=journal, engine=engine, past=past)
 
 
-async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
-    """Search until the run stops and return why; None if it was interrupted.
+async def search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
+    """Search until the run stops and return why, or until all waits for replies; None if it was interrupted.
 
     Interrupt (Ctrl-C) and termination signals end the session in order, also while the rooms still start;
     whatever was in flight is owed.
@@ -99,11 +100,11 @@ async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
     return reason
 
 
-def _cancel(work: asyncio.Task[str | None]) -> None:
+def _cancel(work: asyncio.Task[str | Paused | None]) -> None:
     work.cancel()
 
 
-async def _search(session: Session, trackers: Sequence[Tracker]) -> str | None:
+async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
     async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:

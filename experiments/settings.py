@@ -164,6 +164,8 @@ def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:
 
 def _without_none(value: Any) -> Any:
     """Return nested dictionaries without keys whose value is None, which TOML cannot write."""
+    if isinstance(value, list | tuple):
+        return [_without_none(each) for each in value]
     if not isinstance(value, dict):
         return value
     return {name: _without_none(each) for name, each in value.items() if each is not None}
