@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from evo.candidate import Kernel
-from evo.syntax import syntax_digest
 from evo.task import Task
 from operators.llm.code_tokens import code_tokens, text_tokens
 from operators.llm.context import Exemplar
@@ -22,8 +21,8 @@ class CorpusExemplars:
     """
 
     def __init__(self, samples: Iterable[Sample]) -> None:
-        """Choose among these samples; of those that say the same, one is kept."""
-        distinct = {syntax_digest(each.source): each for each in sorted(samples, key=_rank, reverse=True)}
+        """Choose among these samples; of those with one source, one is kept."""
+        distinct = {each.source: each for each in sorted(samples, key=_rank, reverse=True)}
         self._samples = sorted(distinct.values(), key=_rank)
 
     def nearest(self, kernel: Kernel | None, task: Task) -> Exemplar | None:
