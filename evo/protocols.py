@@ -101,6 +101,14 @@ class Spending(Protocol):
         """The most that one answer may cost, all calls that it takes included."""
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """An operator that holds something open, such as connections, while it is asked."""
+
+    async def aclose(self) -> None:
+        """Close it, whether it was opened or closed before or not; asked again, it opens it anew."""
+
+
 class Portfolio(Protocol):
     """Chooses which operator to ask, and learns from what came of it."""
 

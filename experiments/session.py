@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from evo.fold import TASK, fold
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
-from evo.protocols import Tracker
+from evo.protocols import Closing, Operator, Tracker
 from evo.records import Opened
 from evo.tables import is_blank
 from evo.task import Task
@@ -107,8 +108,22 @@ def _cancel(work: asyncio.Task[str | Paused | None]) -> None:
 async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
-    async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:
+    async with (
+        _closing(session.engine.operators.values()),
+        open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator,
+    ):
         return await Search(session.engine, evaluator, session.journal, trackers).run(settings.to_toml())
+
+
+@contextlib.asynccontextmanager
+async def _closing(operators: Iterable[Operator]) -> AsyncIterator[None]:
+    """Close what operators hold open, however the session ends."""
+    try:
+        yield
+    finally:
+        for operator in operators:
+            if isinstance(operator, Closing):
+                await operator.aclose()
 
 
 def _first_journal(folder: Path, engine: Engine) -> Journal:

@@ -39,13 +39,15 @@ class Received(msgspec.Struct, kw_only=True):
         path: that was asked for.
         headers: by their names in lower case.
         body: the JSON object that was sent.
-        sent: whether the answer to it was sent to its end.
+        answer: what was to become of it.
+        sent: whether the answer was sent to its end.
     """
 
     number: int
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    answer: Answer = Answer()
     sent: bool = False
 
     @property
@@ -192,7 +194,7 @@ class Endpoint:
     async def _answer(
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        answer = self._of(received)
+        answer = received.answer = self._of(received)
         if answer.delay or answer.way == "hanging":
             gone = asyncio.ensure_future(reader.read(1))  # nothing is sent before it is answered
             try:

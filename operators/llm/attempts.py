@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from evo.evaluation import Status
+from evo.evaluation import Source, Status
 from evo.objective import Individual
 
 KINDS = ("generate", "reflect", "optimise", "combine")
@@ -21,12 +21,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         strategy: as the model named it.
         status: how the individual's evaluation ended.
         speedup: over the seed kernel; None unless it passed.
+        figures: whether the speed-up was `measured` or `modelled`.
     """
 
     number: int
     strategy: str
     status: Status
     speedup: float | None
+    figures: Source
 
     @property
     def rank(self) -> tuple[float, int]:
@@ -55,6 +57,7 @@ class Attempts:
         self._made[candidate.number] = Attempt(
             number=candidate.number, strategy=candidate.summary.partition(": ")[2] or candidate.summary,
             status=individual.evaluation.status, speedup=individual.speedup,
+            figures=individual.evaluation.source,
         )  # fmt: skip
         for parent in candidate.proposal.parents or (None,):
             self._children.setdefault(parent, []).append(candidate.number)

@@ -18,6 +18,7 @@ STRATEGY = re.compile(r"^[ \t>*_#-]*strategy[*_]*(?::| [-–—] )[*_ ]*(.*)$", 
 FENCE = re.compile(r"^[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*$")
 BEGINS = re.compile(r"^(?:import |from |@|def |\"\"\"|'''|#)")
 """How the first line of a module looks that no fence is around."""
+JIT = re.compile(r"^@(?:triton\.)?jit\b", re.MULTILINE)
 TRIMS = 40
 """Places at which what follows a module without a fence may be cut off."""
 
@@ -55,12 +56,21 @@ def read_reply(text: str, entry_point: str, base: str | None = None, cut_off: st
         return Unusable(f"with the blocks applied, {fault}") if fault else Answer(source, strategy)
     if blocks:
         return Unusable("search and replace blocks have nothing to be applied to, write the whole module")
+    return _module(said, entry_point, strategy, cut_off)
+
+
+def _module(text: str, entry_point: str, strategy: str, cut_off: str) -> Answer | Unusable:
+    """Return the likeliest module that has no fault, one with a Triton kernel if there is any."""
+    whole: list[str] = []
     faults: dict[str, str] = {}
-    for source in _modules(said, whole=not cut_off):
+    for source in _modules(text, whole=not cut_off):
         fault = _fault(source, entry_point)
         if fault is None:
-            return Answer(source, strategy)
-        faults[source] = fault
+            whole.append(source)
+        else:
+            faults[source] = fault
+    if whole:
+        return Answer(next((source for source in whole if JIT.search(source)), whole[0]), strategy)
     reason = faults[max(faults, key=len)] if faults else "the reply holds no code"
     return Unusable(_cut(reason, cut_off))
 
@@ -75,8 +85,9 @@ def _strategy(text: str) -> str:
     if found is None:
         return ""
     named = found[1].strip() or next((line for line in text[found.end() :].splitlines() if line.strip()), "")
-    plain = " ".join(named.strip("*_`# ").split())
-    return "" if FENCE.match(plain) else textwrap.shorten(plain, LONGEST_STRATEGY, placeholder=" …")
+    if FENCE.match(named):
+        return ""
+    return textwrap.shorten(named.strip("*_`# "), LONGEST_STRATEGY, placeholder=" …")
 
 
 def _modules(text: str, whole: bool) -> Iterator[str]:

@@ -35,6 +35,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: the individual.
+        summary: what the operator that made it says of it.
         source: its module.
         status, stage: how and where its evaluation ended.
         feedback: what went wrong, or what is worth knowing, cut to size.
@@ -46,6 +47,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
+    summary: str
     source: str
     status: str
     stage: str
@@ -81,6 +83,7 @@ def told(individual: Individual, task: Task, seed: Individual) -> Told:
         raise ValueError(f"a kernel is told of, got candidate {individual.number} without one")
     return Told(
         number=individual.number,
+        summary=individual.candidate.summary,
         source=kernel.source,
         status=str(evaluation.status),
         stage=evaluation.stage.name.lower(),

@@ -12,7 +12,7 @@ from evo.task import Role, Task, Workload
 from operators.llm.contract import Finish, Reply, Request
 from operators.llm.settings import LlmSettings, ModelSettings
 from operators.llm.target import Target
-from tests.operators.kernels import SOFTMAX
+from tests.operators.kernels import ADD
 from tests.standins import DEVICE, ENDS, measured
 
 TARGET = Target(
@@ -23,74 +23,68 @@ TARGET = Target(
     matrix_flops={"float16": 1.307e15, "bfloat16": 1.307e15}, vector_flops=1.63e14,
 )  # fmt: skip
 
-REFERENCE = '''"""softmax over the last axis."""
+REFERENCE = '''"""The sum of two tensors."""
 
 import torch
 
 
 def make_inputs(workload, generator, device):
-    shape = (workload.sizes["rows"], workload.sizes["cols"])
-    dtype = getattr(torch, workload.dtype)
-    return (torch.randn(shape, generator=generator, device=device).to(dtype),)
+    shape = (workload.sizes["n"],)
+    return tuple(torch.randn(shape, generator=generator, device=device) for _ in range(2))
 
 
-def reference(x):
-    return torch.softmax(x, dim=-1)
+def reference(x, y):
+    return x + y
 '''
 
 
-def _workload(name: str, role: Role, rows: int, cols: int) -> Workload:
-    return Workload(
-        name=name, role=role, dtype="float32", sizes={"rows": rows, "cols": cols},
-        bytes=8 * rows * cols, flops=5 * rows * cols,
-    )  # fmt: skip
+def _workload(name: str, role: Role, n: int) -> Workload:
+    return Workload(name=name, role=role, dtype="float32", sizes={"n": n}, bytes=12 * n, flops=n)
 
 
 TASK = Task(
-    name="softmax",
-    instruction="Write softmax(x): the softmax of a contiguous tensor over its last axis, in the dtype of x.",
-    entry_point="softmax",
-    level=2,
+    name="vector_add",
+    instruction="Write add(x, y): the sum of two contiguous tensors of one shape.",
+    entry_point="add",
+    level=1,
     workloads=(
-        _workload("ragged", Role.CHECK, 3, 1031),
-        _workload("wide", Role.TIME, 16384, 4096),
-        _workload("tall", Role.TIME, 65536, 512),
+        _workload("ragged", Role.CHECK, 1031),
+        _workload("long", Role.TIME, 1 << 26),
+        _workload("short", Role.TIME, 1 << 16),
     ),
     reference=REFERENCE,
-    seed=Kernel(SOFTMAX),
+    seed=Kernel(ADD),
     families=("large", "minus_infinity"),
 )
 
 FEEDBACK = {
-    Status.REJECTED: "line 12: torch.softmax is not allowed: everything else is computed in Triton",
-    Status.UNSUPPORTED: "workload wide: the entry point returns a tensor that it did not allocate",
-    Status.CRASHED: "workload ragged: IndexError: tuple index out of range (at line 41: n_cols = x.shape[2])",
+    Status.REJECTED: "line 22: torch.add is not allowed: everything else is computed in Triton",
+    Status.UNSUPPORTED: "workload long: the entry point returns a tensor that it did not allocate",
+    Status.CRASHED: "workload ragged: IndexError: tuple index out of range (at line 19: n = x.shape[1])",
     Status.TIMEOUT: "timeout: 10 s of CPU time were used",
     Status.COMPILE_ERROR: (
-        "workload ragged: CompilationError: at 7:15:\n"
-        "def softmax_kernel(x_ptr, out_ptr, n_cols, BLOCK: tl.constexpr):\n"
-        "    cols = tl.arange(0, n_cols)\n"
-        "               ^\n"
-        "arange's arguments must be of type tl.constexpr (line 12 of the module)"
+        "workload ragged: CompilationError: at 2:54:\n"
+        "def add_kernel(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):\n"
+        "    offsets = tl.program_id(0) * BLOCK + tl.arange(0, n)\n"
+        "                                         ^\n"
+        "arange's arguments must be of type tl.constexpr (line 8 of the module)"
     ),
-    Status.OUT_OF_RESOURCES: (
-        "softmax_kernel: 131072 bytes of shared memory a program, Sample GPU has 65536"
-    ),
-    Status.WRONG: "ragged: output 0: RMS error is 0.31, at most 1.2e-07 is accepted; worst at (2, 1030)",
+    Status.OUT_OF_RESOURCES: "add_kernel: 131072 bytes of shared memory a program, Sample GPU has 65536",
+    Status.WRONG: "ragged: output 0: RMS error is 0.31, at most 1.2e-07 is accepted; worst at (1030,)",
 }
 """What the stages say of broken kernels, as they word it."""
 
 
 def variant(block: int, note: str = "") -> str:
-    """Return a softmax like the seed that differs from it in its tile."""
-    return SOFTMAX.replace("BLOCK=256", f"BLOCK={block}") + (f"# {note}\n" if note else "")
+    """Return the seed with another tile; two of one tile differ in comments alone."""
+    return ADD.replace("512", f"{block}") + (f"# {note}\n" if note else "")
 
 
-def judged(status: Status, wide: float, tall: float, feedback: str) -> Evaluation:
+def judged(status: Status, long: float, short: float, feedback: str) -> Evaluation:
     passed = status is Status.PASSED
     stage = Stage.TIME if passed else ENDS.get(status, Stage.PROPOSE)
     used = Resources(
-        kernel="softmax_kernel", registers=48, spills=0, shared_bytes=1024, warps=4, occupancy=0.75,
+        kernel="add_kernel", registers=48, spills=0, shared_bytes=1024, warps=4, occupancy=0.75,
         bound=Bound.MEMORY, tile=256,
     )  # fmt: skip
     return Evaluation(
@@ -98,13 +92,13 @@ def judged(status: Status, wide: float, tall: float, feedback: str) -> Evaluatio
         feedback=feedback or FEEDBACK.get(status, ""),
         checks_passed=4 if passed else 2 if stage is Stage.CHECK else 0,
         checks_total=4 if stage >= Stage.CHECK else 0,
-        measurements=(measured("wide", wide), measured("tall", tall)) if passed else (),
+        measurements=(measured("long", long), measured("short", short)) if passed else (),
         resources=(used,) if passed else (),
         duplicate_of=0 if status is Status.DUPLICATE else None,
     )  # fmt: skip
 
 
-SEED_EVALUATION = judged(Status.PASSED, 0.4, 0.2, "")
+SEED_EVALUATION = judged(Status.PASSED, 0.4, 0.02, "")
 
 
 def settled(
@@ -113,10 +107,10 @@ def settled(
     *,
     parents: Sequence[int] = (),
     operator: str = "tiles",
-    summary: str = "tiles: BLOCK 256 to 512",
+    summary: str = "tiles: BLOCK 512 to 1024",
     status: Status = Status.PASSED,
-    wide: float = 0.4,
-    tall: float = 0.2,
+    long: float = 0.4,
+    short: float = 0.02,
     feedback: str = "",
 ) -> Individual:
     """Return a settled individual; latencies count only if it passed."""
@@ -127,10 +121,10 @@ def settled(
         proposal=proposal, kernel=None if source is None else Kernel(source), summary=summary,
         syntax=None if source is None else syntax_digest(source),
     )  # fmt: skip
-    return assess(candidate, judged(status, wide, tall, feedback), SEED_EVALUATION)
+    return assess(candidate, judged(status, long, short, feedback), SEED_EVALUATION)
 
 
-SEED = settled(0, SOFTMAX, operator="seed", summary="the task's seed kernel")
+SEED = settled(0, ADD, operator="seed", summary="the task's seed kernel")
 
 
 class Archive:
