@@ -9,8 +9,11 @@ import msgspec
 from evo.evaluation import Source, Status
 from evo.objective import Individual
 
-KINDS = ("generate", "reflect", "optimise", "combine")
+REFLECT = "reflect"
+KINDS = ("generate", REFLECT, "optimise", "combine")
 """The operators that ask a model."""
+AFRESH = f"{REFLECT}, afresh"
+"""What the summary of a fresh start begins with."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

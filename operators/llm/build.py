@@ -15,6 +15,7 @@ from operators.llm.reflect import Reflect
 from operators.llm.settings import LlmSettings
 from operators.llm.target import Target
 from operators.llm.templates import Templates
+from operators.llm.traps import Traps
 
 OPERATORS: tuple[type[ModelOperator], ...] = (Generate, Reflect, Optimise, Combine)
 
@@ -35,7 +36,7 @@ def llm_operators(
         settings=settings, provider=provider, target=target,
         exemplars=exemplars if settings.exemplar else None,
         cards=cards if settings.knowledge else None,
-        templates=Templates(), attempts=Attempts(),
+        templates=Templates(), attempts=Attempts(), traps=Traps(settings.repairs),
     )  # fmt: skip
     wanted = [operator for operator in OPERATORS if weights.get(operator.kind, 0.0) > 0]
     made = [operator(desk, model) for operator in wanted for model in settings.models]

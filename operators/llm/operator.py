@@ -25,6 +25,7 @@ from operators.llm.settings import LlmSettings, ModelSettings
 from operators.llm.target import Target
 from operators.llm.telling import bounds_of
 from operators.llm.templates import Templates
+from operators.llm.traps import Traps
 
 LONGEST_KERNEL = 16_000
 """Bytes of a kernel, as a request has them, beyond which no model is asked about it."""
@@ -32,7 +33,7 @@ STEPS, PAST = 12, 3
 """Steps back along a line, and past kernels that are shown in full."""
 BEST, WORST = 6, 3
 """Strategies tried that are shown."""
-SPARED = ("cards", "exemplar", "past", "tried")
+SPARED = ("exemplar", "past", "cards", "tried")
 """What a prompt goes without, one after the other, if it would be too long."""
 
 
@@ -46,6 +47,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         exemplars, cards: what prompts hold beside the task; None where they hold nothing of it.
         templates: the prompts.
         attempts: strategies tried.
+        traps: repairs that changed nothing.
     """
 
     settings: LlmSettings
@@ -55,6 +57,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     cards: Cards | None
     templates: Templates
     attempts: Attempts
+    traps: Traps
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +113,7 @@ class ModelOperator(abc.ABC):
     def observe(self, individual: Individual) -> None:
         """Take note of a settled individual, once however many operators share the desk."""
         self.desk.attempts.note(individual)
+        self.desk.traps.note(individual)
 
     @abc.abstractmethod
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:

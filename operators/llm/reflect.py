@@ -13,11 +13,14 @@ from evo.evaluation import Status
 from evo.objective import Individual
 from evo.selection import UNFIT
 from evo.task import Task
+from operators.llm.attempts import AFRESH, REFLECT
 from operators.llm.lines import line_of
 from operators.llm.operator import PAST, Brief, ModelOperator, is_askable, source_of
 from operators.llm.telling import told
-from operators.llm.traps import fault_of, trapped
+from operators.llm.traps import fault_of
 
+ABANDONED = 6
+"""Repairs of an abandoned line that its fresh start is told of, the last ones."""
 ADVICE: Mapping[Status, str] = MappingProxyType({
     Status.REJECTED: "It says or does what no kernel module may; the rules are above.",
     Status.UNSUPPORTED: "Its host code or what it launches cannot be taken down as a plan of launches.",
@@ -41,11 +44,11 @@ class Repair(msgspec.Struct, frozen=True):
 class Reflect(ModelOperator):
     """The operator `reflect`: a broken parent repaired from the feedback of the stage that it failed.
 
-    Once as many repairs in a row as the settings say left one fault as it was, the line is abandoned: the
-    model makes a fresh start from another strategy and is told what not to do.
+    Once as many repairs as the settings say left one fault as it was, the line is abandoned: the model makes
+    a fresh start from another strategy and is told what not to do.
     """
 
-    kind = "reflect"
+    kind = REFLECT
     arity = 1
 
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
@@ -58,7 +61,7 @@ class Reflect(ModelOperator):
     def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:
         """Return what a model is asked about the broken parent."""
         [parent] = parents
-        row = trapped(parent, self.individuals, self.desk.settings.repairs)
+        row = self.desk.traps.abandoned(parent)
         return self._fresh_start(rng, parent, row, task) if row else self._repair(parent, task)
 
     def _repair(self, parent: Individual, task: Task) -> Brief:
@@ -77,17 +80,16 @@ class Reflect(ModelOperator):
             label=self.kind, fallback=f"a repair of {parent.number}",
         )  # fmt: skip
 
-    def _fresh_start(
-        self, rng: random.Random, parent: Individual, row: tuple[Individual, ...], task: Task
-    ) -> Brief:
+    def _fresh_start(self, rng: random.Random, parent: Individual, row: tuple[int, ...], task: Task) -> Brief:
+        line = tuple(self.individuals[number] for number in (row[0], *row[1:][-ABANDONED:]))
         facts = {
-            "kernel": told(parent, task, self.individuals[0]),
-            "abandoned": tuple(each.candidate.summary for each in row),
+            "kernel": told(parent, task, self.individuals[0]), "count": len(row),
+            "abandoned": tuple(each.candidate.summary for each in line),
             **self.tried(()), **self.drawn(rng, ()),
         }  # fmt: skip
         return Brief(
-            template="fresh_start", facts=facts, subject=parent, base=None, shown=row,
-            label=f"{self.kind}, afresh", fallback=f"another way than that of {parent.number}",
+            template="fresh_start", facts=facts, subject=parent, base=None, shown=(*line, parent),
+            label=AFRESH, fallback=f"another way than that of {parent.number}",
         )  # fmt: skip
 
     def _repairs_before(self, parent: Individual) -> tuple[Individual, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,27 @@ class Templates:
 
     def __init__(self, folder: Path = PROMPTS) -> None:
         """Read templates from a folder; each is read when it is first rendered."""
-        self._environment = Environment(
-            loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-            keep_trailing_newline=True, autoescape=False,
-        )  # fmt: skip
-        self._environment.filters.update(fenced=fenced, tera=_tera, mebi=_mebi)
-        self._environment.globals["limits"] = LIMITS
+        self._environment = _environment(folder)
 
     def render(self, name: str, facts: Mapping[str, Any]) -> str:
-        """Return a template filled with facts, with one empty line at most between paragraphs.
+        """Return a template filled with facts, without empty lines around it.
 
         Raises:
             jinja2.TemplateError: the template does not exist, or asks for a fact that is not there.
         """
         return self._environment.get_template(f"{name}.md").render(facts).strip() + "\n"
+
+
+@lru_cache
+def _environment(folder: Path) -> Environment:
+    """Return what renders the templates of a folder; it keeps those that were compiled."""
+    environment = Environment(
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters.update(fenced=fenced, tera=_tera, mebi=_mebi)
+    environment.globals["limits"] = LIMITS
+    return environment
 
 
 def fenced(text: str, language: str = "") -> str:
