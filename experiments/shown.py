@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evo.errors import SettingsError
 from experiments.suites.loader import load_task, task_names
 from operators.llm.card_files import read_cards
 from operators.llm.cards import CardFile
@@ -61,10 +62,12 @@ def recording_of(settings: LlmSettings) -> Provider | None:
     A name without a folder that is no file here is that of a recording that comes with kernevo.
 
     Raises:
-        SettingsError: it cannot be read.
+        SettingsError: none is named, or it cannot be read.
     """
     if settings.provider != "recording":
         return None
+    if not settings.recording:
+        raise SettingsError("operators.llm.recording must name the file that provider 'recording' replays")
     path = Path(settings.recording)
     own = RECORDINGS / path.name
     return Recording(own if path.name == settings.recording and own.is_file() and not path.exists() else path)

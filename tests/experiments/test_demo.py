@@ -124,8 +124,8 @@ def test_a_recording_of_ones_own_is_found_by_its_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flip.jsonl").write_text(text)
     assert recording_of(llm).heading.task == "softmax"
-    for missing in ("none.jsonl", ""):
-        with pytest.raises(SettingsError, match="recording"):
+    for missing, told in (("none.jsonl", "recording none.jsonl cannot be read"), ("", "must name the file")):
+        with pytest.raises(SettingsError, match=told):
             recording_of(msgspec.structs.replace(llm, recording=missing))
     assert recording_of(LlmSettings(provider="exchange")) is None
 
