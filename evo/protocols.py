@@ -103,7 +103,7 @@ class Spending(Protocol):
 
 @runtime_checkable
 class Closing(Protocol):
-    """An operator that holds something open, such as connections, while it is asked."""
+    """Whoever holds something open, such as connections, while it is asked: an operator, a provider."""
 
     async def aclose(self) -> None:
         """Close it, whether it was opened or closed before or not; asked again, it opens it anew."""

@@ -97,7 +97,7 @@ def completion_in(body: bytes) -> Completion:
         ValueError: it is no JSON object, or its fields are not what the protocol has.
     """
     try:
-        return msgspec.json.decode(body, type=Completion)
+        return msgspec.json.decode(body, type=Completion, strict=False)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
 
@@ -106,16 +106,18 @@ def problem_in(body: bytes) -> Problem | None:
     """Return what the body of a failure says of it; None if it is not of the protocol.
 
     The protocol has `{"error": {...}}`; there are also `{"error": "..."}`, `{"message": "..."}` and
-    `{"detail": "..."}`.
+    `{"detail": ...}`.
     """
     try:
         told = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        if "message" in told:
-            return msgspec.json.decode(body, type=Problem)
-        for name in ("error", "detail"):
-            if name in told:
-                said = msgspec.json.decode(told[name], type=Problem | str)
-                return Problem(message=said) if isinstance(said, str) else said
     except msgspec.DecodeError:
-        pass
-    return None
+        return None
+    name = next((name for name in ("message", "error", "detail") if name in told), None)
+    if name is None:
+        return None
+    said = body if name == "message" else bytes(told[name])
+    try:
+        problem = msgspec.json.decode(said, type=Problem | str)
+    except msgspec.DecodeError:
+        problem = said.decode(errors="replace")
+    return Problem(message=problem) if isinstance(problem, str) else problem

@@ -42,7 +42,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         said = f"{problem.code} {problem.param} {problem.message}".lower()
         if not any(word in said for word in UNSUPPORTED):
             return self
-        if "max_completion_tokens" in said or problem.param == "max_tokens":
+        if "max_tokens" in said or "max_completion_tokens" in said:
             return msgspec.structs.replace(self, limit="max_completion_tokens")
         if "temperature" in said:
             return msgspec.structs.replace(self, temperature=False)

@@ -84,7 +84,7 @@ class EndpointProvider:
         call.tries += 1
         model = call.request.model
         dialect = self._dialects.get(model, Dialect())
-        limit = min(self._settings.try_seconds, self._left(call))
+        limit = max(min(self._settings.try_seconds, self._left(call)), 0.0)
         try:
             async with self._clock.limit(limit):
                 heard = await self._client.post(dialect.fields(call.request))

@@ -11,7 +11,7 @@ import msgspec
 
 from evo.candidate import Proposal, Spend
 from evo.objective import Individual
-from evo.protocols import Chronicle, Draft, Malformed
+from evo.protocols import Chronicle, Closing, Draft, Malformed
 from evo.syntax import syntax_digest
 from evo.task import Task
 from operators.llm.attempts import Attempts
@@ -109,6 +109,11 @@ class ModelOperator(abc.ABC):
     def consult(self, chronicle: Chronicle) -> None:
         """Take the chronicle of the run, where replies are kept and found again."""
         self._chronicle = chronicle
+
+    async def aclose(self) -> None:
+        """Close what the provider holds open, if it does."""
+        if isinstance(self.desk.provider, Closing):
+            await self.desk.provider.aclose()
 
     def observe(self, individual: Individual) -> None:
         """Take note of a settled individual, once however many operators share the desk."""

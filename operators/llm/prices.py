@@ -15,6 +15,10 @@ MILLION = 1_000_000
 BYTES_A_TOKEN = 4
 """Bytes that tokens are taken to have where the endpoint does not count them: usual of English and code."""
 
+ASCII_A_TOKEN = 2
+"""ASCII characters that tokens have at least, on average over a prompt of English and code, whatever the
+tokeniser; of other characters a byte may be a token."""
+
 FRAME_TOKENS = 256
 MESSAGE_TOKENS = 16
 """Tokens that templates put round a conversation and round each of its messages, at most."""
@@ -38,8 +42,11 @@ def is_counted(completion: Completion) -> bool:
 
 
 def most_of(request: Request, prices: ModelSettings | None) -> Spend:
-    """Return the most that one reply may cost: no token is shorter than a byte."""
-    read = _bytes(request) + FRAME_TOKENS + MESSAGE_TOKENS * len(request.messages)
+    """Return the most that one reply may cost."""
+    text = "".join(message.content for message in request.messages)
+    ascii_only = sum(character.isascii() for character in text)
+    read = len(text.encode()) - ascii_only + -(-ascii_only // ASCII_A_TOKEN)
+    read += FRAME_TOKENS + MESSAGE_TOKENS * len(request.messages)
     return priced(read, request.max_tokens, prices)
 
 

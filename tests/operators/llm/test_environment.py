@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from evo.errors import SettingsError
@@ -94,3 +97,13 @@ def test_a_provider_is_made_of_both_and_tells_nobody_the_key():
     assert KEY not in repr(vars(provider))
     with pytest.raises(SettingsError, match=r"got neither$"):
         provider_for(LlmSettings(models=(MODEL,)), {})
+
+
+def test_the_package_is_imported_only_when_an_endpoint_is_asked():
+    program = (
+        "import sys, operators.llm.providers as p, operators.llm.settings as s\n"
+        "m = (s.ModelSettings(name='local'),)\n"
+        "p.provider_for(s.LlmSettings(models=m, base_url='http://127.0.0.1:9/v1'), {})\n"
+        "sys.exit('openai' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
