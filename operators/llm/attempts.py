@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -66,19 +66,20 @@ class Attempts:
             self._children.setdefault(parent, []).append(candidate.number)
 
     def about(
-        self, parents: Iterable[int], ancestors: Iterable[int], best: int, worst: int
+        self, parents: Iterable[int], ancestors: Iterable[int], settled: Container[int], best: int, worst: int
     ) -> tuple[Attempt, ...]:
         """Return what the parents, their ancestors and their children tried, best first.
 
-        Without parents, what else was made from nothing. One strategy counts once, with its best outcome, and
-        of many the best and the worst so many are left.
+        Without parents, what else was made from nothing; what is not in `settled` is left out. One strategy
+        counts once, with its best outcome, and of many the best and the worst so many are left.
         """
         own = tuple(parents)
         made = {*own, *ancestors}.intersection(self._made)
         for parent in own or (None,):
             made.update(self._children.get(parent, ()))
         tried: dict[str, Attempt] = {}
-        for attempt in sorted(map(self._made.__getitem__, made), key=lambda each: each.rank):
+        known = (self._made[number] for number in made if number in settled)
+        for attempt in sorted(known, key=lambda each: each.rank):
             tried.setdefault(attempt.strategy.casefold(), attempt)
         ranked = list(tried.values())
         return tuple(ranked if len(ranked) <= best + worst else [*ranked[:best], *ranked[-worst:]])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from evo.objective import Individual
 from evo.syntax import syntax_digest
 from evo.task import Task
-from operators.llm.operator import Brief, ModelOperator, is_askable, source_of
+from operators.llm.operator import Brief, ModelOperator, Occasion, is_askable, source_of
 from operators.llm.telling import contests, told
 
 
@@ -25,14 +24,14 @@ class Combine(ModelOperator):
         first, second = map(source_of, parents)
         return syntax_digest(first) != syntax_digest(second)
 
-    def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:  # noqa: ARG002
+    def brief(self, occasion: Occasion) -> Brief:
         """Return what a model is asked about the two; the faster one is what blocks are applied to."""
-        first, second = sorted(parents, key=lambda each: (-each.fitness.values[1], each.number))
-        seed = self.individuals[0]
+        first, second = sorted(occasion.parents, key=lambda each: (-each.fitness.values[1], each.number))
+        task, seed = occasion.task, self.individuals[0]
         one, other = told(first, task, seed), told(second, task, seed)
         facts = {
             "first": one, "second": other, "contests": contests(one, other),
-            **self.tried(parents),
+            **self.tried(occasion, occasion.parents),
             "base": first.number,
         }  # fmt: skip
         return Brief(

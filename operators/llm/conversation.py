@@ -15,8 +15,8 @@ from operators.llm.settings import ModelSettings
 from operators.llm.telling import clipped
 from operators.llm.templates import Templates
 
-LONGEST_SYSTEM, LONGEST_PROMPT, LONGEST_REPLY, LONGEST_CORRECTION = 8_000, 48_000, 24_000, 1_000
-"""Bytes, as JSON has them, of what a request may hold of each."""
+LONGEST_SYSTEM, LONGEST_PROMPT, LONGEST_REPLY, LONGEST_CORRECTION = 3_000, 32_000, 12_000, 1_000
+"""Bytes, as JSON has them, of what a request may hold of each. Budgets hold back what they may cost."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from evo.objective import Individual
 from evo.task import Task
-from operators.llm.operator import Brief, ModelOperator
+from operators.llm.operator import Brief, ModelOperator, Occasion
 
 
 class Generate(ModelOperator):
@@ -20,9 +19,9 @@ class Generate(ModelOperator):
         """Return True if there are no parents: a task is always there."""
         return not parents
 
-    def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:  # noqa: ARG002
+    def brief(self, occasion: Occasion) -> Brief:
         """Return what a model is asked for a first kernel."""
         return Brief(
-            template="generate", facts={**self.tried(()), **self.drawn(rng, ())}, subject=None, base=None,
-            shown=(), label=self.kind, fallback="a kernel from the task alone",
+            template="generate", facts={**self.tried(occasion, ()), **self.drawn(occasion, ())},
+            subject=None, base=None, shown=(), label=self.kind, fallback="a kernel from the task alone",
         )  # fmt: skip

@@ -27,7 +27,7 @@ from operators.llm.telling import bounds_of
 from operators.llm.templates import Templates
 from operators.llm.traps import Traps
 
-LONGEST_KERNEL = 16_000
+LONGEST_KERNEL = 12_000
 """Bytes of a kernel, as a request has them, beyond which no model is asked about it."""
 STEPS, PAST = 12, 3
 """Steps back along a line, and past kernels that are shown in full."""
@@ -58,6 +58,23 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     templates: Templates
     attempts: Attempts
     traps: Traps
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a brief is made for, and may build on.
+
+    Attributes:
+        rng: random numbers from the proposal's key.
+        parents: of the proposal.
+        task: what the kernel must do.
+        settled: numbers of the individuals that were settled when the proposal was asked. Whatever is settled
+            later changes nothing, so that a request made anew finds its reply again.
+    """
+
+    rng: random.Random
+    parents: tuple[Individual, ...]
+    task: Task
+    settled: frozenset[int]
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +128,7 @@ class ModelOperator(abc.ABC):
         self._chronicle = chronicle
 
     async def aclose(self) -> None:
-        """Close what the provider holds open, if it does."""
+        """Close what the provider holds open, once or again for each operator that asks it."""
         if isinstance(self.desk.provider, Closing):
             await self.desk.provider.aclose()
 
@@ -125,8 +142,8 @@ class ModelOperator(abc.ABC):
         """Return whether a model can be asked about these parents."""
 
     @abc.abstractmethod
-    def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:
-        """Return what a model is to be asked, drawing only from `rng`."""
+    def brief(self, occasion: Occasion) -> Brief:
+        """Return what a model is to be asked."""
 
     async def propose(
         self, proposal: Proposal, parents: Sequence[Individual], task: Task
@@ -140,7 +157,11 @@ class ModelOperator(abc.ABC):
             ValueError: the operator was not told of a chronicle.
         """
         chronicle = self._consulted()
-        question = self._question(self.brief(random.Random(proposal.key), parents, task), task)
+        occasion = Occasion(
+            rng=random.Random(proposal.key), parents=tuple(parents), task=task,
+            settled=frozenset(chronicle.settled(proposal)),
+        )  # fmt: skip
+        question = self._question(self.brief(occasion), task)
         if isinstance(question, Malformed):
             return question
         desk = self.desk
@@ -150,21 +171,21 @@ class ModelOperator(abc.ABC):
 
     @property
     def individuals(self) -> Mapping[int, Individual]:
-        """All settled individuals."""
+        """All settled individuals, for those that an occasion may build on."""
         return self._consulted().individuals
 
-    def tried(self, parents: Sequence[Individual]) -> dict[str, Any]:
+    def tried(self, occasion: Occasion, parents: Sequence[Individual]) -> dict[str, Any]:
         """Return the facts on strategies tried by parents, ancestors and siblings-to-be."""
         if not self.desk.settings.strategy:
             return {"tried": ()}
         ancestors = (each.number for parent in parents for each in self._steps_back(parent))
         numbers = [parent.number for parent in parents]
-        return {"tried": self.desk.attempts.about(numbers, ancestors, BEST, WORST)}
+        return {"tried": self.desk.attempts.about(numbers, ancestors, occasion.settled, BEST, WORST)}
 
-    def drawn(self, rng: random.Random, parents: Sequence[Individual]) -> dict[str, Any]:
-        """Return the facts on the direction that is drawn for a proposal."""
+    def drawn(self, occasion: Occasion, parents: Sequence[Individual]) -> dict[str, Any]:
+        """Return the facts on the direction that is drawn for an occasion."""
         strategy = self.desk.settings.strategy
-        return {"direction": direction(rng, bounds_of(parents)) if strategy else ""}
+        return {"direction": direction(occasion.rng, bounds_of(parents)) if strategy else ""}
 
     def _steps_back(self, individual: Individual) -> Iterable[Individual]:
         back = line_of(individual, self.individuals)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from evo.selection import UNFIT
 from evo.task import Task
 from operators.llm.attempts import AFRESH, REFLECT
 from operators.llm.lines import line_of
-from operators.llm.operator import PAST, Brief, ModelOperator, is_askable, source_of
+from operators.llm.operator import PAST, Brief, ModelOperator, Occasion, is_askable, source_of
 from operators.llm.telling import told
 from operators.llm.traps import fault_of
 
@@ -58,11 +57,11 @@ class Reflect(ModelOperator):
         status = parents[0].evaluation.status
         return status is not Status.PASSED and status not in UNFIT
 
-    def brief(self, rng: random.Random, parents: Sequence[Individual], task: Task) -> Brief:
+    def brief(self, occasion: Occasion) -> Brief:
         """Return what a model is asked about the broken parent."""
-        [parent] = parents
-        row = self.desk.traps.abandoned(parent)
-        return self._fresh_start(rng, parent, row, task) if row else self._repair(parent, task)
+        [parent] = occasion.parents
+        row = self.desk.traps.abandoned(parent, occasion.settled)
+        return self._fresh_start(occasion, row) if row else self._repair(parent, occasion.task)
 
     def _repair(self, parent: Individual, task: Task) -> Brief:
         past = self._repairs_before(parent) if self.desk.settings.history else ()
@@ -80,12 +79,13 @@ class Reflect(ModelOperator):
             label=self.kind, fallback=f"a repair of {parent.number}",
         )  # fmt: skip
 
-    def _fresh_start(self, rng: random.Random, parent: Individual, row: tuple[int, ...], task: Task) -> Brief:
+    def _fresh_start(self, occasion: Occasion, row: tuple[int, ...]) -> Brief:
+        [parent] = occasion.parents
         line = tuple(self.individuals[number] for number in (row[0], *row[1:][-ABANDONED:]))
         facts = {
-            "kernel": told(parent, task, self.individuals[0]), "count": len(row),
+            "kernel": told(parent, occasion.task, self.individuals[0]), "count": len(row),
             "abandoned": tuple(each.candidate.summary for each in line),
-            **self.tried(()), **self.drawn(rng, ()),
+            **self.tried(occasion, ()), **self.drawn(occasion, ()),
         }  # fmt: skip
         return Brief(
             template="fresh_start", facts=facts, subject=parent, base=None, shown=(*line, parent),

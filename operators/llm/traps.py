@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 import msgspec
 
@@ -100,15 +101,15 @@ class Traps:
             broken = before.broken + 1 if before and again else 0
             self._lines[number] = Line(fault=fault, root=root, broken=broken)
 
-    def abandoned(self, individual: Individual) -> tuple[int, ...]:
+    def abandoned(self, individual: Individual, settled: Container[int]) -> tuple[int, ...]:
         """Return the numbers of those that show a broken individual to be in a trap, oldest first.
 
-        Nothing if it is worth another repair.
+        Nothing if it is worth another repair. What is not in `settled` is left out.
         """
         line = self._lines.get(individual.number)
         if line is None:
             return ()
-        tries = self._tries.get(line.root, [])
+        tries = [number for number in self._tries.get(line.root, ()) if number in settled]
         if len(tries) >= self._repairs:
             return (line.root, *tries)
         return (individual.number,) if line.broken >= TURNS * self._repairs else ()

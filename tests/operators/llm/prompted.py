@@ -135,6 +135,9 @@ class Archive:
         self.kept: dict[tuple[int, int, bytes], bytes] = {}
         self.spent = Spend()
 
+    def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
+        return self.individuals
+
     def reply(self, proposal: Proposal, request: bytes) -> bytes | None:
         return self.kept.get((proposal.number, proposal.attempt, request))
 

@@ -27,8 +27,8 @@ def noted(*individuals) -> Attempts:
     return attempts
 
 
-def told(attempts: Attempts, parents=(0,), ancestors=(), best=9, worst=9) -> list[str]:
-    return [each.strategy for each in attempts.about(parents, ancestors, best, worst)]
+def told(attempts: Attempts, parents=(0,), ancestors=(), best=9, worst=9, settled=range(99)) -> list[str]:
+    return [each.strategy for each in attempts.about(parents, ancestors, settled, best, worst)]
 
 
 def test_siblings_and_ancestors_are_told_best_first():
@@ -56,7 +56,7 @@ def test_a_strategy_is_told_once_with_its_best_outcome():
     attempts = noted(
         made(1, "Tiles", status=Status.WRONG), made(2, "tiles", long=0.1), made(3, "tiles", long=0.2)
     )
-    [attempt] = attempts.about((0,), (), 9, 9)
+    [attempt] = attempts.about((0,), (), range(99), 9, 9)
     assert (attempt.number, attempt.status) == (2, Status.PASSED)
 
 
@@ -73,3 +73,8 @@ def test_what_was_made_from_nothing_is_told_to_what_will_be():
 def test_both_parents_children_are_siblings():
     attempts = noted(made(3, "joined", parents=(1, 2), operator="combine"))
     assert told(attempts, (2,)) == told(attempts, (1, 2)) == ["joined"]
+
+
+def test_what_was_settled_since_is_left_out():
+    attempts = noted(made(1, "old"), made(2, "new", long=0.1))
+    assert told(attempts, settled={0, 1}) == ["old"]

@@ -11,7 +11,7 @@ import pytest
 from evo.candidate import Proposal, Spend
 from evo.evaluation import Bound, Status
 from evo.objective import Individual
-from evo.protocols import Consulting, Draft, Malformed, Operator, Spending
+from evo.protocols import Closing, Consulting, Draft, Malformed, Operator, Spending
 from evo.selection import UNFIT
 from evo.task import Task
 from operators.llm.attempts import KINDS
@@ -95,6 +95,22 @@ def test_they_fit_the_protocols_that_a_run_asks_for():
         assert isinstance(operator, Consulting)
         assert isinstance(operator, Spending)
         assert isinstance(operator, Observing)
+
+
+def test_they_close_the_provider_that_can_be_closed():
+    class Closable(Scripted):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    provider = Closable(by_key)
+    for operator in llm_operators(llm_settings(), WEIGHTS, provider, TARGET).values():
+        assert isinstance(operator, Closing)
+        asyncio.run(operator.aclose())
+    assert provider.closed == len(KINDS)
+    for operator in Bench(by_key).operators.values():
+        asyncio.run(operator.aclose())
 
 
 def test_what_each_applies_to():
@@ -248,12 +264,12 @@ def test_siblings_are_sent_in_different_directions():
 @pytest.mark.parametrize("operator", KINDS)
 def test_no_prompt_is_longer_than_what_is_held_back_for_it(operator: str):
     wordy = [
-        settled(number, variant(number, '"\\' * 3_500), parents=[number - 1], operator="optimise",
+        settled(number, variant(number, '"\\' * 2_500), parents=[number - 1], operator="optimise",
                 summary="optimise: " + "w" * 160, long=1 / number, short=1.0)
         for number in range(1, 7)
     ]  # fmt: skip
     failing = settled(
-        7, variant(77, "é" * 7_000), parents=[6], status=Status.WRONG, feedback="\x1b[31m no\n" * 5_000
+        7, variant(77, "é" * 5_000), parents=[6], status=Status.WRONG, feedback="\x1b[31m no\n" * 5_000
     )
     bench = Bench(
         lambda request, proposal, turn: "\x00" * 50_000, llm_settings(corrections=2), *wordy, failing
@@ -279,7 +295,7 @@ def test_a_task_that_fits_no_prompt_is_said_so():
     bench = Bench(by_key)
     answer = bench.propose("generate", task=task)
     assert isinstance(answer, Malformed)
-    assert "a prompt has at most 48000 bytes" in answer.reason
+    assert "a prompt has at most 32000 bytes" in answer.reason
     assert not bench.requests
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
+from collections.abc import Mapping
 from itertools import takewhile
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,8 +15,11 @@ import pytest
 from evo.budget import Budget
 from evo.candidate import Proposal, Spend
 from evo.engine import Engine
+from evo.errors import Unanswered
 from evo.evaluation import Status
+from evo.objective import Individual
 from evo.protocols import Portfolio
+from evo.settings import Mode
 from operators.bandit import Bandit, BanditSettings
 from operators.llm.build import llm_operators
 from operators.llm.contract import Request
@@ -22,9 +27,9 @@ from operators.llm.lines import line_of
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
 from operators.settings import OperatorSettings, build_portfolio
-from tests.evo.driving import digest, drive
+from tests.evo.driving import digest, drive, session
 from tests.operators.llm.goldens import WEIGHTS
-from tests.operators.llm.prompted import TARGET, Scripted, llm_settings
+from tests.operators.llm.prompted import TARGET, Archive, Scripted, llm_settings
 from tests.standins import DEVICE, SOURCE, search_settings, synthetic_task
 
 REPAIRS = 2
@@ -43,18 +48,16 @@ def place_of(proposal: Proposal) -> int:
     return int.from_bytes(hashlib.sha256(f"{proposal.number} {proposal.attempt}".encode()).digest()[:4])
 
 
-class Kept:
+class Kept(Archive):
     """A chronicle on an engine, which keeps replies in memory."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__()
         self.individuals = engine.individuals
-        self._kept: dict[tuple[int, int, bytes], bytes] = {}
+        self._engine = engine
 
-    def reply(self, proposal: Proposal, request: bytes) -> bytes | None:
-        return self._kept.get((proposal.number, proposal.attempt, request))
-
-    def keep(self, proposal: Proposal, request: bytes, reply: bytes, spend: Spend) -> None:
-        self._kept[proposal.number, proposal.attempt, request] = reply
+    def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
+        return self._engine.settled(proposal)
 
 
 def searching(
@@ -173,3 +176,34 @@ def test_without_reflection_nothing_broken_is_asked_about():
     drive(engine)
     assert not any("The kernel to repair" in request.messages[1].content for _, request in script.asked)
     assert msgspec.structs.asdict(SETTINGS.llm)["history"]
+
+
+def requests_of(script: Scripted) -> dict[tuple[int, int, int], str]:
+    """Return the digests of the requests by number, attempt and turn; each was asked once in a session."""
+    keys = [(proposal.number, proposal.attempt, len(request.messages)) for proposal, request in script.asked]
+    assert len(set(keys)) == len(keys)
+    return dict(zip(keys, (request.digest for _, request in script.asked), strict=True))
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_what_waits_for_replies_asks_the_same_again_and_pays_for_nothing_twice(tmp_path: Path, mode: Mode):
+    def some(request: Request, proposal: Proposal, turn: int) -> str:
+        if place_of(proposal) % 3 == 0:
+            raise Unanswered("nobody is there")
+        return mixed(request, proposal, turn)
+
+    first, waiting = searching(some, mode=mode)
+    session(tmp_path / "run.sqlite", engine=first)
+    assert first.stopped is None
+    unanswered = {proposal.number for proposal, _ in waiting.asked if place_of(proposal) % 3 == 0}
+    assert unanswered
+    second, answered = searching(mixed, mode=mode)
+    session(tmp_path / "run.sqlite", engine=second)
+    before, after = requests_of(waiting), requests_of(answered)
+    again = before.keys() & after.keys()
+    assert {number for number, _, _ in again} == unanswered
+    assert all(before[key] == after[key] for key in again)
+    if mode is Mode.GENERATIONAL:
+        straight, _ = searching(mixed)
+        session(tmp_path / "straight.sqlite", engine=straight)
+        assert digest(second) == digest(straight)

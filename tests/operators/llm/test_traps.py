@@ -12,6 +12,8 @@ from operators.llm.attempts import AFRESH
 from operators.llm.traps import Traps, fault_of, normalised
 from tests.operators.llm.prompted import FEEDBACK, SEED, settled, variant
 
+ALL = range(100)
+
 COMPILER = (
     "workload ragged: CompilationError: at {line}:15:\n"
     "def add_kernel(x_ptr, BLOCK: tl.constexpr):\n"
@@ -77,31 +79,33 @@ def noted(repairs: int, *individuals: Individual) -> Traps:
 def test_a_line_is_given_up_after_as_many_repairs_and_stays_so(repairs: int):
     line = [broken(1, 0, operator="optimise"), *(broken(n, n - 1, f"fault {n}") for n in range(2, 8))]
     for length, last in enumerate(line, 1):
-        row = noted(repairs, *line[:length]).abandoned(last)
+        row = noted(repairs, *line[:length]).abandoned(last, ALL)
         assert row == (tuple(range(1, length + 1)) if length > repairs else ())
 
 
 def test_repairs_side_by_side_count_as_those_in_a_row_do():
     first = broken(1, 0, operator="optimise")
     traps = noted(2, first, broken(2, 1), broken(3, 1, "another"), broken(4, 1))
-    assert traps.abandoned(first) == (1, 2, 4)
-    assert traps.abandoned(broken(2, 1)) == (1, 2, 4)
-    assert traps.abandoned(broken(3, 1)) == ()
+    assert traps.abandoned(first, ALL) == (1, 2, 4)
+    assert traps.abandoned(broken(2, 1), ALL) == (1, 2, 4)
+    assert traps.abandoned(broken(3, 1), ALL) == ()
 
 
 def test_a_repair_without_a_new_kernel_counts_for_its_parent():
     first = broken(1, 0, operator="optimise")
     mute = settled(2, None, parents=[1], operator="reflect", summary="no code", status=Status.MALFORMED)
     again = broken(3, 1, status=Status.DUPLICATE)
-    assert noted(2, first, mute).abandoned(first) == ()
-    assert noted(2, first, mute, again).abandoned(first) == (1, 2, 3)
+    assert noted(2, first, mute).abandoned(first, ALL) == ()
+    assert noted(2, first, mute, again).abandoned(first, ALL) == (1, 2, 3)
 
 
 def test_what_other_operators_do_to_a_broken_kernel_is_no_repair():
     first = broken(1, 0, operator="optimise")
     tiled = [broken(number, number - 1, operator="tiles", summary="tiles: y") for number in range(2, 7)]
-    assert noted(1, first, *tiled).abandoned(tiled[-1]) == ()
-    assert noted(1, first, *tiled, broken(7, 6)).abandoned(first) == (1, 7), "the line goes on through them"
+    assert noted(1, first, *tiled).abandoned(tiled[-1], ALL) == ()
+    assert noted(1, first, *tiled, broken(7, 6)).abandoned(first, ALL) == (1, 7), (
+        "the line goes on through them"
+    )
 
 
 def test_another_fault_or_a_pass_in_between_begins_anew():
@@ -110,13 +114,13 @@ def test_another_fault_or_a_pass_in_between_begins_anew():
         settled(4, variant(4), parents=[3], operator="reflect"), broken(5, 4, operator="optimise"),
     ]  # fmt: skip
     traps = noted(1, *line)
-    assert not any(traps.abandoned(each) for each in line)
+    assert not any(traps.abandoned(each, ALL) for each in line)
 
 
 def test_a_line_that_begins_broken_is_limited_from_its_first_kernel_on():
     first = broken(1, None, operator="generate")
-    assert noted(1, first).abandoned(first) == ()
-    assert noted(1, first, broken(2, 1)).abandoned(first) == (1, 2)
+    assert noted(1, first).abandoned(first, ALL) == ()
+    assert noted(1, first, broken(2, 1)).abandoned(first, ALL) == (1, 2)
 
 
 def test_faults_that_take_turns_are_a_trap_too_and_a_fresh_start_leaves_it():
@@ -124,6 +128,13 @@ def test_faults_that_take_turns_are_a_trap_too_and_a_fresh_start_leaves_it():
     line = [broken(1, 0, "one", operator="optimise")]
     line += [broken(number, number - 1, faults[number - 1]) for number in range(2, 8)]
     traps = noted(2, *line)
-    assert [bool(traps.abandoned(each)) for each in line] == [False] * 6 + [True]
+    assert [bool(traps.abandoned(each, ALL)) for each in line] == [False] * 6 + [True]
     fresh = broken(8, 7, "other", summary=f"{AFRESH}: z")
-    assert noted(2, *line, fresh).abandoned(fresh) == ()
+    assert noted(2, *line, fresh).abandoned(fresh, ALL) == ()
+
+
+def test_what_was_settled_since_is_left_out():
+    first = broken(1, 0, operator="optimise")
+    traps = noted(2, first, broken(2, 1), broken(3, 1))
+    assert traps.abandoned(first, {0, 1, 2}) == ()
+    assert traps.abandoned(first, {0, 1, 2, 3}) == (1, 2, 3)
