@@ -15,9 +15,9 @@ from experiments.suites.loader import load_task, task_names
 from fitness.devices import DEVICES, H200, MI300X
 from fitness.plan import MOST_ALTERNATIVES
 from fitness.policy import IMPORTS, breach
+from operators.llm.briefs import is_askable
 from operators.llm.build import llm_operators
 from operators.llm.conversation import LONGEST_PROMPT, LONGEST_SYSTEM, size
-from operators.llm.operator import is_askable
 from operators.llm.templates import PROMPTS
 from tests.operators.llm.goldens import WEIGHTS
 from tests.operators.llm.prompted import Archive, Scripted, llm_settings, settled
