@@ -8,8 +8,10 @@ from operators.llm.attempts import KINDS, Attempts
 from operators.llm.combine import Combine
 from operators.llm.context import Cards, Exemplars
 from operators.llm.contract import Provider
+from operators.llm.desk import Desk
 from operators.llm.generate import Generate
-from operators.llm.operator import Desk, ModelOperator, name_of
+from operators.llm.made import Made
+from operators.llm.operator import ModelOperator, name_of
 from operators.llm.optimise import Optimise
 from operators.llm.reflect import Reflect
 from operators.llm.settings import LlmSettings
@@ -36,7 +38,7 @@ def llm_operators(
         settings=settings, provider=provider, target=target,
         exemplars=exemplars if settings.exemplar else None,
         cards=cards if settings.knowledge else None,
-        templates=Templates(), attempts=Attempts(), traps=Traps(settings.repairs),
+        templates=Templates(), attempts=Attempts(), traps=Traps(settings.repairs), made=Made(),
     )  # fmt: skip
     wanted = [operator for operator in OPERATORS if weights.get(operator.kind, 0.0) > 0]
     made = [operator(desk, model) for operator in wanted for model in settings.models]

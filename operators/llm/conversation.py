@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from evo.candidate import FREE, Kernel, Proposal, Spend
@@ -26,7 +28,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         system, prompt: the two messages that a conversation begins with.
         entry_point: the function that the module must define.
         base: the source that search and replace blocks are about; None where a whole module is due.
-        known: syntax digests of kernels that may not come back, with what they are called.
+        twin: says by its syntax digest what a kernel is called that may not come back; None of a new one.
         label: what the summary begins with.
         fallback: what the summary says where no strategy was named.
     """
@@ -35,7 +37,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     entry_point: str
     base: str | None
-    known: dict[str, str]
+    twin: Callable[[str], str | None]
     label: str
     fallback: str
 
@@ -125,7 +127,7 @@ def _understood(reply: Reply, question: Question, max_tokens: int) -> Answer | U
     cut_off = f"the reply was cut off after {max_tokens} tokens" if reply.finish is Finish.LENGTH else ""
     answer = read_reply(reply.text, question.entry_point, question.base, cut_off)
     if isinstance(answer, Answer):
-        twin = question.known.get(syntax_digest(answer.source))
+        twin = question.twin(syntax_digest(answer.source))
         if twin is not None:
             return Unusable(f"the kernel is {twin} again, comments, layout and local names aside")
     return answer

@@ -134,9 +134,11 @@ class Archive:
         self.individuals: Mapping[int, Individual] = {each.number: each for each in (SEED, *individuals)}
         self.kept: dict[tuple[int, int, bytes], bytes] = {}
         self.spent = Spend()
+        self.seen: set[int] | None = None
 
     def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
-        return self.individuals
+        known = self.individuals if self.seen is None else self.seen
+        return {number: self.individuals[number] for number in known}
 
     def reply(self, proposal: Proposal, request: bytes) -> bytes | None:
         return self.kept.get((proposal.number, proposal.attempt, request))

@@ -213,6 +213,17 @@ def test_a_near_duplicate_is_turned_back_before_it_costs_an_evaluation(operator:
     assert isinstance(mended.propose(operator), Draft)
 
 
+def test_a_kernel_that_the_run_has_had_is_turned_back_too_though_it_was_not_shown():
+    elsewhere = settled(5, variant(2048, "made by a rewrite"), parents=[0])
+    bench = Bench(lambda request, proposal, turn: module_reply(variant(2048)), None, TILED, WHOLE, elsewhere)
+    answer = bench.propose("optimise")
+    assert isinstance(answer, Malformed)
+    assert "kernel 5, which was made before, again" in answer.reason
+    again = Bench(lambda request, proposal, turn: module_reply(variant(2048)), None, TILED, WHOLE, elsewhere)
+    again.archive.seen = {0, 1, 2}
+    assert isinstance(again.propose("optimise"), Draft), "of what was settled since, nothing is known"
+
+
 def test_blocks_are_applied_to_the_faster_parent():
     said = "<<<<<<< SEARCH\n    return out\n=======\n    return out  # joined\n>>>>>>> REPLACE"
     faster = settled(5, variant(256), long=0.05, short=0.01)
