@@ -15,6 +15,7 @@ from evo.evaluation import Evaluation, Source
 from evo.imports import Import
 from evo.task import Task
 from experiments.settings import RunSettings
+from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for
 from fitness.judge.client import open_judge
@@ -65,7 +66,13 @@ def build_engine(
     """
     check_priced(settings.operators.llm.models, settings.search.budget)
     place = located(settings.fitness)
-    operators = build_operators(settings.operators, place.device.backend, provider, target_of(place.device))
+    llm = settings.operators.llm
+    operators = build_operators(
+        settings.operators, place.device.backend, target=target_of(place.device),
+        provider=provider or (recording_of(llm) if llm.models else None),
+        exemplars=exemplars_for(llm) if llm.models and llm.exemplar else None,
+        cards=known_cards() if llm.models and llm.knowledge else None,
+    )  # fmt: skip
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
         place.source, place.label, imports=imports,

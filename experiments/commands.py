@@ -50,6 +50,7 @@ from experiments.run_folder import (
 )
 from experiments.session import Session, begin, fresh_engine, go_on, search
 from experiments.settings import read_settings
+from experiments.shown import corpus_of
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
 from experiments.tracking_settings import without_secrets
@@ -206,6 +207,8 @@ def _search(session: Session, quiet: bool) -> int:
         asked = asked_models(session.settings, session.engine.operators, os.environ)
         if asked and not quiet:
             console.messages().print(asked, soft_wrap=True)
+            for note in corpus_of(session.settings.operators.llm).notes:
+                console.messages().print(f"passed over: {note}", soft_wrap=True, markup=False)
         ending = watched(session, quiet)
         if not quiet:
             with console.writing():

@@ -9,7 +9,7 @@ import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import tomli_w
@@ -155,6 +155,11 @@ def _refuse_unknown(written: Mapping[str, Any], kind: type[msgspec.Struct], pref
         inner = hints[name]
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
             _refuse_unknown(value, inner, f"{prefix}{name}.")
+        [item, *_] = get_args(inner) or [None]
+        if isinstance(item, type) and issubclass(item, msgspec.Struct) and isinstance(value, list):
+            for place, each in enumerate(value):
+                if isinstance(each, dict):
+                    _refuse_unknown(each, item, f"{prefix}{name}[{place}].")
 
 
 def _refuse_endless(written: Mapping[str, Any], prefix: str) -> None:

@@ -8,9 +8,10 @@ from operators.llm.attempts import KINDS, Attempts
 from operators.llm.combine import Combine
 from operators.llm.context import Cards, Exemplars
 from operators.llm.contract import Provider
+from operators.llm.desk import Desk
 from operators.llm.generate import Generate
 from operators.llm.made import Made
-from operators.llm.operator import Desk, ModelOperator, name_of
+from operators.llm.operator import ModelOperator, name_of
 from operators.llm.optimise import Optimise
 from operators.llm.reflect import Reflect
 from operators.llm.settings import LlmSettings

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from evo.objective import Individual
 from evo.syntax import syntax_digest
 from evo.task import Task
-from operators.llm.operator import Brief, ModelOperator, Occasion, is_askable, source_of
+from operators.llm.briefs import Brief, Occasion, is_askable, source_of
+from operators.llm.operator import ModelOperator
 from operators.llm.telling import contests, told
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from evo.objective import Individual
 from evo.task import Task
-from operators.llm.operator import Brief, ModelOperator, Occasion
+from operators.llm.briefs import Brief, Occasion
+from operators.llm.operator import ModelOperator
 
 
 class Generate(ModelOperator):

@@ -7,98 +7,24 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from evo.candidate import Proposal, Spend
 from evo.objective import Individual
 from evo.protocols import Chronicle, Closing, Draft, Malformed
 from evo.syntax import syntax_digest
 from evo.task import Task
-from operators.llm.attempts import Attempts
-from operators.llm.context import Cards, Exemplars
-from operators.llm.contract import Provider
+from operators.llm.briefs import STEPS, Brief, Occasion, source_of
 from operators.llm.conversation import LONGEST_PROMPT, LONGEST_SYSTEM, Conversation, Question, most, size
 from operators.llm.correspondence import Correspondence
+from operators.llm.desk import Desk
 from operators.llm.directions import direction
 from operators.llm.lines import line_of
-from operators.llm.made import Made
 from operators.llm.settings import LlmSettings, ModelSettings
-from operators.llm.target import Target
 from operators.llm.telling import bounds_of
-from operators.llm.templates import Templates
-from operators.llm.traps import Traps
 
-LONGEST_KERNEL = 12_000
-"""Bytes of a kernel, as a request has them, beyond which no model is asked about it."""
-STEPS, PAST = 12, 3
-"""Steps back along a line, and past kernels that are shown in full."""
 BEST, WORST = 6, 3
 """Strategies tried that are shown."""
 SPARED = ("exemplar", "past", "cards", "tried")
 """What a prompt goes without, one after the other, if it would be too long."""
-
-
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """What all operators of a run that ask models share.
-
-    Attributes:
-        settings: what is asked, and with what in the prompts.
-        provider: who answers.
-        target: the GPU that kernels are made for.
-        exemplars, cards: what prompts hold beside the task; None where they hold nothing of it.
-        templates: the prompts.
-        attempts: strategies tried.
-        traps: repairs that changed nothing.
-        made: kernels that the run has had.
-    """
-
-    settings: LlmSettings
-    provider: Provider
-    target: Target
-    exemplars: Exemplars | None
-    cards: Cards | None
-    templates: Templates
-    attempts: Attempts
-    traps: Traps
-    made: Made
-
-
-class Occasion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a brief is made for, and may build on.
-
-    Attributes:
-        rng: random numbers from the proposal's key.
-        parents: of the proposal.
-        task: what the kernel must do.
-        settled: numbers of the individuals that were settled when the proposal was asked. Whatever is settled
-            later changes nothing, so that a request made anew finds its reply again.
-    """
-
-    rng: random.Random
-    parents: tuple[Individual, ...]
-    task: Task
-    settled: frozenset[int]
-
-
-class Brief(msgspec.Struct, frozen=True, kw_only=True):
-    """What one operator wants of a model for one proposal.
-
-    Attributes:
-        template: name of the prompt.
-        facts: what the template tells beside the shared facts.
-        subject: the individual that cards and exemplar are chosen for; None for a kernel from nothing.
-        base: the source that search and replace blocks are about; None where a whole module is due.
-        shown: individuals whose kernels may not come back.
-        label, fallback: as in `Question`.
-    """
-
-    template: str
-    facts: dict[str, Any]
-    subject: Individual | None
-    base: str | None
-    shown: tuple[Individual, ...]
-    label: str
-    fallback: str
 
 
 class ModelOperator(abc.ABC):
@@ -137,9 +63,7 @@ class ModelOperator(abc.ABC):
 
     def observe(self, individual: Individual) -> None:
         """Take note of a settled individual, once however many operators share the desk."""
-        self.desk.attempts.note(individual)
-        self.desk.traps.note(individual)
-        self.desk.made.note(individual)
+        self.desk.note(individual)
 
     @abc.abstractmethod
     def applies(self, parents: Sequence[Individual], task: Task) -> bool:
@@ -215,7 +139,7 @@ class ModelOperator(abc.ABC):
         if size(prompt) > LONGEST_PROMPT or size(system) > LONGEST_SYSTEM:
             return Malformed(
                 f"{brief.label}: a prompt has at most {LONGEST_PROMPT} bytes, got {size(prompt)}; "
-                f"the task's text is too long"
+                "the task and its kernels are too long for it"
             )
         shown = {
             syntax_digest(source_of(each)): f"kernel {each.number}" for each in brief.shown if source_of(each)
@@ -241,14 +165,3 @@ class ModelOperator(abc.ABC):
 def name_of(kind: str, model: ModelSettings, settings: LlmSettings) -> str:
     """Return the name of an operator that asks a model: its kind, and the model if there are several."""
     return kind if len(settings.models) == 1 else f"{kind}@{model.name}"
-
-
-def source_of(individual: Individual) -> str:
-    """Return the source of an individual's kernel, empty if it has none."""
-    kernel = individual.candidate.kernel
-    return "" if kernel is None else kernel.source
-
-
-def is_askable(individual: Individual) -> bool:
-    """Return whether an individual has a kernel that fits a prompt."""
-    return bool(source_of(individual)) and size(source_of(individual)) <= LONGEST_KERNEL

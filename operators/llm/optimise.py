@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from evo.objective import Individual
 from evo.task import Task
+from operators.llm.briefs import PAST, STEPS, Brief, Occasion, is_askable, source_of
 from operators.llm.lines import past_of
-from operators.llm.operator import PAST, STEPS, Brief, ModelOperator, Occasion, is_askable, source_of
+from operators.llm.operator import ModelOperator
 from operators.llm.telling import told
 
 

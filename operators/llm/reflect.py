@@ -13,8 +13,9 @@ from evo.objective import Individual
 from evo.selection import UNFIT
 from evo.task import Task
 from operators.llm.attempts import AFRESH, REFLECT
+from operators.llm.briefs import PAST, Brief, Occasion, is_askable, source_of
 from operators.llm.lines import line_of
-from operators.llm.operator import PAST, Brief, ModelOperator, Occasion, is_askable, source_of
+from operators.llm.operator import ModelOperator
 from operators.llm.telling import told
 from operators.llm.traps import fault_of
 

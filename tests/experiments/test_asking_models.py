@@ -8,6 +8,7 @@ import re
 import pytest
 
 from evo.candidate import Proposal
+from evo.errors import SettingsError
 from evo.protocols import Draft
 from experiments.build import target_of
 from experiments.settings import REPAIRS, parse_settings
@@ -15,9 +16,9 @@ from experiments.suites.loader import load_task, task_names
 from fitness.devices import DEVICES, H200, MI300X
 from fitness.plan import MOST_ALTERNATIVES
 from fitness.policy import IMPORTS, breach
+from operators.llm.briefs import is_askable
 from operators.llm.build import llm_operators
 from operators.llm.conversation import LONGEST_PROMPT, LONGEST_SYSTEM, size
-from operators.llm.operator import is_askable
 from operators.llm.templates import PROMPTS
 from tests.operators.llm.goldens import WEIGHTS
 from tests.operators.llm.prompted import Archive, Scripted, llm_settings, settled
@@ -84,3 +85,19 @@ def test_broken_kernels_wait_for_repair_where_models_are_asked() -> None:
     assert parse_settings(MODELS, "config", ["search.repairs=0"]).search.repairs == 0
     resolved = parse_settings(MODELS, "config")
     assert parse_settings(resolved.to_toml(), "settings") == resolved
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "wieght = 2",
+            r"unknown setting operators\.llm\.models\[0\]\.wieght; did you mean .*\[0\]\.weight\?",
+        ),
+        ("weight = 0", r"operators\.llm\.models\.weight must be positive and finite, got 0"),
+        ("dollars_in = 1.0", r"needs both prices or none, got dollars_in 1\.0 and dollars_out None for one"),
+    ],
+)
+def test_models_that_cannot_be_asked_are_refused_in_one_line(written: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        parse_settings(f"{MODELS}{written}\n", "config")
