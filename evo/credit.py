@@ -16,6 +16,7 @@ from evo.journal import JournalReader
 from evo.objective import progress
 from evo.proposing import SEED_OPERATOR
 from evo.records import ATTEMPTS
+from evo.repeats import Firsts
 from evo.settings import Mode
 
 
@@ -143,6 +144,7 @@ class _Told(msgspec.Struct, frozen=True):
     attempt: int
     kernel: str | None
     evaluation: _Verdict
+    syntax: str | None = None
     spend: Spend = FREE
 
 
@@ -198,7 +200,7 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
     order = "seq" if identity is not None and identity.mode is Mode.STEADY else "body ->> '$.number'"
     decoder = msgspec.json.Decoder(_Told)
     baseline: dict[str, float] = {}
-    seen: set[str] = set()
+    firsts = Firsts()
     for (body,) in journal.rows(f"SELECT body FROM events WHERE kind = 'told' ORDER BY {order}"):
         told = decoder.decode(body)
         verdict = told.evaluation
@@ -207,9 +209,7 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
         latencies = {each.workload: each.latency_ms for each in verdict.measurements}
         baseline = baseline or latencies
         ratios = [math.log2(baseline[name] / latency) for name, latency in latencies.items()]
-        named = (("kernel", told.kernel), ("plan", verdict.plan_digest))
-        digests = [f"{kind} {digest}" for kind, digest in named if digest is not None]
-        status = Status.DUPLICATE if not seen.isdisjoint(digests) else verdict.status
-        seen.update(digests)
+        first = firsts.settle(told.number, kernel=told.kernel, syntax=told.syntax, plan=verdict.plan_digest)
+        status = verdict.status if first == told.number else Status.DUPLICATE
         speed = sum(ratios) / len(ratios) if status is Status.PASSED else 0.0
         yield told, Outcome(status, progress(verdict), speed)
