@@ -1,4 +1,4 @@
-"""The folder of a run: `settings.toml`, `run.sqlite`, `best.py`."""
+"""The folder of a run: `settings.toml`, `run.sqlite`, `best.py`, `report.html`."""
 
 from __future__ import annotations
 
