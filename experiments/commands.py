@@ -215,7 +215,7 @@ def _search(session: Session, quiet: bool) -> int:
 
 
 def _leave_report(session: Session, quiet: bool) -> None:
-    """Write the run's report, unless that takes long; a search that went well does not fail for its report."""
+    """Write the report of a run, unless that takes long; no search fails for its report."""
     from experiments.report.writing import write_report
 
     if not 0 < session.engine.told <= REPORTED:

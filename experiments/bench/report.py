@@ -1,13 +1,12 @@
 """What a report costs: to write it, to mail it, and until a browser answers to keys and clicks.
 
-`python -m experiments.bench.report [CANDIDATES...]`. The runs are searched from a core task's seed kernel with
-operators that edit its text and an evaluator that answers from the text, all at once; their reports are opened
-from the disk by a headless Chromium with nothing cached.
+`python -m experiments.bench.report [CANDIDATES...]`. The runs are searched from a core task's seed with
+edits of its text, judged by the text; engine and journal are real. Their reports are opened from the disk by
+a headless Chromium with nothing cached.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import random
@@ -22,18 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from evo.budget import Budget
-from evo.candidate import Kernel, Proposal
+from evo.candidate import Candidate, Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.fold import TASK
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal
-from evo.loop import Search
-from evo.objective import Individual
-from evo.protocols import Draft, Malformed
+from evo.protocols import Operator
+from evo.records import Asked, Ended, Evaluated
 from evo.settings import SearchSettings
 from evo.task import Role, Task
-from experiments.bench.engine import NullPortfolio
+from experiments.bench.engine import NullOperator, NullPortfolio
 from experiments.bench.results import write_results
 from experiments.report.writing import write_report
 from experiments.run_folder import JOURNAL
@@ -42,6 +40,8 @@ from experiments.suites.loader import load_task
 SIZES = (500, 5_000, 20_000)
 OPENINGS = 5
 CHROMIUM = "chromium"
+OPERATORS = ("tiles", "launch_options", "one_pass", "loop_options", "cache_hints", "several_rows", "exp2",
+             "crossover")  # fmt: skip
 DEVICE = "model:gfx942"
 FAULTS = (
     (Status.COMPILE_ERROR, Stage.COMPILE, "error: invalid element type in operand 0\n  at line 12"),
@@ -51,99 +51,104 @@ FAULTS = (
 )
 
 
-class DigestEvaluator:
-    """Judges a kernel by its digest: some fail, the others have a latency each."""
-
-    source = Source.MODELLED
-    device = DEVICE
-
-    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Return the verdict."""
-        rng = random.Random(kernel.digest)
-        cost = Cost(cpu_seconds=rng.uniform(0.5, 2.0), wall_seconds=2.0)
-        if kernel != task.seed and rng.random() < 0.2:
-            status, stage, feedback = rng.choice(FAULTS)
-            return Evaluation(
-                status=status, stage=stage, source=self.source, device=DEVICE, feedback=feedback, cost=cost,
-                checks_passed=int(stage is Stage.CHECK), checks_total=2 * int(stage is Stage.CHECK),
-            )  # fmt: skip
-        used = Resources(
-            kernel=f"{task.name}_kernel", registers=rng.randrange(16, 256, 8), spills=0, warps=4,
-            shared_bytes=rng.choice((0, 4096)), occupancy=rng.random(), bound=rng.choice(list(Bound)),
-        )  # fmt: skip
+def verdict(kernel: Kernel, task: Task) -> Evaluation:
+    """Return what is said of a kernel, by its digest: some fail, the others have a latency each."""
+    rng = random.Random(kernel.digest)
+    cost = Cost(cpu_seconds=rng.uniform(0.5, 2.0), wall_seconds=2.0)
+    if kernel != task.seed and rng.random() < 0.2:
+        status, stage, feedback = rng.choice(FAULTS)
         return Evaluation(
-            status=Status.PASSED, stage=Stage.TIME, source=self.source, device=DEVICE, checks_passed=2,
-            checks_total=2, resources=(used,), cost=cost, plan_digest=kernel.digest,
-            measurements=tuple(self._measured(each.name, kernel, task) for each in task.having(Role.TIME)),
+            status=status, stage=stage, source=Source.MODELLED, device=DEVICE, feedback=feedback, cost=cost,
+            checks_passed=int(stage is Stage.CHECK), checks_total=2 * int(stage is Stage.CHECK),
         )  # fmt: skip
-
-    def _measured(self, workload: str, kernel: Kernel, task: Task) -> Measurement:
-        """Return a latency that falls, on the whole, with what was changed since the seed."""
-        lines = set(task.seed.source.splitlines())
-        changed = sum(line not in lines for line in kernel.source.splitlines())
-        drawn = hashlib.sha256(f"{workload} {kernel.digest}".encode()).digest()[0] / 256
-        latency = 0.2 / (1 + math.log1p(changed) / 3) * (0.9 + 0.3 * drawn)
-        return Measurement(
-            workload=workload, latency_ms=latency, low_ms=latency, high_ms=latency, samples=4,
-            source=self.source, device=DEVICE,
-        )  # fmt: skip
+    used = Resources(
+        kernel=f"{task.name}_kernel", registers=rng.randrange(16, 256, 8), spills=0, warps=4,
+        shared_bytes=rng.choice((0, 4096)), occupancy=rng.random(), bound=rng.choice(list(Bound)),
+    )  # fmt: skip
+    return Evaluation(
+        status=Status.PASSED, stage=Stage.TIME, source=Source.MODELLED, device=DEVICE, checks_passed=2,
+        checks_total=2, resources=(used,), cost=cost, plan_digest=kernel.digest,
+        measurements=tuple(_modelled(each.name, kernel, task) for each in task.having(Role.TIME)),
+    )  # fmt: skip
 
 
-class Editing:
-    """Makes a kernel of each proposal by an edit of its parent's text: a number, a line more or a line less.
+def _modelled(workload: str, kernel: Kernel, task: Task) -> Measurement:
+    """Return a latency that falls, on the whole, with what was changed since the seed."""
+    lines = set(task.seed.source.splitlines())
+    changed = sum(line not in lines for line in kernel.source.splitlines())
+    drawn = hashlib.sha256(f"{workload} {kernel.digest}".encode()).digest()[0] / 256
+    latency = 0.2 / (1 + math.log1p(changed) / 3) * (0.9 + 0.3 * drawn)
+    return Measurement(
+        workload=workload, latency_ms=latency, low_ms=latency, high_ms=latency, samples=4,
+        source=Source.MODELLED, device=DEVICE,
+    )  # fmt: skip
 
-    Attributes:
-        name: the operator's.
-        arity: parents that it takes; lines of a second one are put into the first.
-    """
+
+class NamedOperator(NullOperator):
+    """An operator that goes by a name and takes so many parents."""
 
     def __init__(self, name: str, arity: int = 1) -> None:
         self.name = name
         self.arity = arity
 
-    def applies(self, parents: Sequence[Individual], task: Task) -> bool:  # noqa: ARG002
-        """Return whether there is text to edit."""
-        return all(parent.candidate.kernel is not None for parent in parents)
 
-    async def propose(
-        self,
-        proposal: Proposal,
-        parents: Sequence[Individual],
-        task: Task,  # noqa: ARG002
-    ) -> Draft | Malformed:
-        """Return the edited kernel."""
-        rng = random.Random(proposal.key)
-        if rng.random() < 0.03:
-            return Malformed(f"{self.name} found nothing to edit")
-        texts = [parent.candidate.kernel.source for parent in parents if parent.candidate.kernel]
-        lines = texts[0].splitlines()
-        for at in rng.sample(range(len(lines)), 2):
-            indent = " " * (len(lines[at]) - len(lines[at].lstrip()))
-            numbered = re.sub(r"\b\d+\b", lambda _: str(2 ** rng.randrange(12)), lines[at])
-            line = rng.choice(texts[-1].splitlines()).strip()
-            lines[at] = numbered if numbered != lines[at] else f"{lines[at]}\n{indent}# {line[:60]}"
-        if len(lines) > 120:
-            del lines[rng.randrange(len(lines))]
-        return Draft(Kernel("\n".join(lines) + "\n"), f"{self.name}: two lines edited, key {proposal.key:x}")
+class UnsyncedJournal(Journal):
+    """A journal that leaves it to the system when to write, but for beginning and end."""
+
+    unsynced_seconds = math.inf
 
 
 def searched(folder: Path, candidates: int, task: str = "softmax", seed: int = 1) -> Path:
     """Search with no rooms, and return the run folder, in which a journal is."""
-    names = ("tiles", "launch_options", "one_pass", "loop_options", "cache_hints", "several_rows", "exp2")
-    operators = [*map(Editing, names), Editing("crossover", arity=2)]
     rules = SearchSettings(
-        population=12, offspring=12, islands=3, seed=seed, redraws=0, budget=Budget(evaluations=candidates)
+        population=12, offspring=12, islands=3, seed=seed, budget=Budget(evaluations=candidates)
     )
-    engine = Engine(
-        load_task(task), rules, {each.name: each for each in operators}, NullPortfolio(), Source.MODELLED,
-        DEVICE,
-    )  # fmt: skip
+    operators: dict[str, Operator] = {
+        name: NamedOperator(name, 2 if name == "crossover" else 1) for name in OPERATORS
+    }
+    engine = Engine(load_task(task), rules, operators, NullPortfolio(), Source.MODELLED, DEVICE)
     folder.mkdir(parents=True)
-    with Journal.create(folder / JOURNAL) as journal:
+    with UnsyncedJournal.create(folder / JOURNAL) as journal:
         journal.set_meta(TASK, engine.task)
         journal.set_meta(IDENTITY, RunIdentity.of(engine))
-        asyncio.run(Search(engine, DigestEvaluator(), journal).run(f"task = '{task}'\n"))
+        journal.open_session(f"task = {task!r}\n")
+        while proposals := list(iter(engine.ask, None)):
+            for proposal in proposals:
+                journal.append(Asked(proposal=proposal))
+            for proposal in proposals:
+                _tell(engine, journal, edited(engine, proposal))
+        journal.append(Ended(reason=f"{candidates} evaluations made"))
     return folder
+
+
+def edited(engine: Engine, proposal: Proposal) -> Candidate:
+    """Return a candidate whose text is its parent's, two lines edited; the seed kernel for the first."""
+    rng, parents = random.Random(proposal.key), [engine.individuals[each] for each in proposal.parents]
+    texts = [each.candidate.kernel.source for each in parents if each.candidate.kernel]
+    if not texts:
+        return Candidate(proposal=proposal, kernel=engine.task.seed, summary="the task's seed kernel")
+    lines = texts[0].splitlines()
+    for at in rng.sample(range(len(lines)), 2):
+        indent = " " * (len(lines[at]) - len(lines[at].lstrip()))
+        numbered = re.sub(r"\b\d+\b", lambda _: str(2 ** rng.randrange(12)), lines[at])
+        line = rng.choice(texts[0].splitlines()).strip()
+        lines[at] = numbered if numbered != lines[at] else f"{lines[at]}\n{indent}# {line[:60]}"
+    if len(lines) > 120:
+        del lines[rng.randrange(len(lines))]
+    summary = f"{proposal.operator}: two lines edited, key {proposal.key:x}"
+    return Candidate(proposal=proposal, kernel=Kernel("\n".join(lines) + "\n"), summary=summary)
+
+
+def _tell(engine: Engine, journal: Journal, candidate: Candidate) -> None:
+    """Journal what becomes of a candidate, and tell the engine."""
+    assert candidate.kernel is not None
+    evaluation = verdict(candidate.kernel, engine.task)
+    record = Evaluated(
+        number=candidate.number, attempt=1, summary=candidate.summary, kernel=candidate.kernel.digest,
+        evaluation=evaluation,
+    )  # fmt: skip
+    journal.append(record, candidate.kernel.source.encode())
+    engine.tell(candidate, evaluation)
 
 
 def opened(page: Path, openings: int = OPENINGS) -> list[float]:

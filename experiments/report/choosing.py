@@ -18,7 +18,7 @@ def drawn(run: RunTold, most: int = MOST) -> list[int]:
     """
     if len(run.fates) <= most:
         return list(run.fates)
-    chosen = dict.fromkeys(each for elite in reversed(run.elites) for each in run.line(elite))
+    chosen = _lines(run)
     for number in sorted(run.fates, key=_ranking(run)):
         if len(chosen) >= most:
             break
@@ -28,9 +28,13 @@ def drawn(run: RunTold, most: int = MOST) -> list[int]:
 
 def weighty(run: RunTold, numbers: list[int]) -> list[int]:
     """Return the numbers in the order in which their texts are worth keeping."""
-    lines = {each for elite in run.elites for each in run.line(elite)}
-    rank = _ranking(run)
-    return sorted(numbers, key=lambda number: (number not in lines, *rank(number)))
+    rank, lines = _ranking(run), {number: place for place, number in enumerate(_lines(run))}
+    return sorted(numbers, key=lambda number: (lines.get(number, len(lines)), *rank(number)))
+
+
+def _lines(run: RunTold) -> dict[int, None]:
+    """Return the lines of all that were the best, the latest first."""
+    return dict.fromkeys(each for elite in reversed(run.elites) for each in run.line(elite))
 
 
 def _ranking(run: RunTold) -> Callable[[int], tuple[bool, bool, int]]:

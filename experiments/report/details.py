@@ -44,9 +44,9 @@ def verdicts(journal: JournalReader, numbers: Sequence[int], redact: Text, budge
 
     def details(number: int, lines: Lines) -> dict[str, Any]:
         told = journal.told(number)[-1]
-        return _verdict(told, lines, journal, redact)
+        return _verdict(told, lines, journal)
 
-    return _pack(numbers, details, budget)
+    return _pack(numbers, details, redact, budget)
 
 
 def letters(
@@ -61,28 +61,30 @@ def letters(
     def details(number: int, lines: Lines) -> dict[str, Any]:
         return {"calls": [_letter(call, lines, journal, redact) for call in run.calls[number]]}
 
-    return _pack([each for each in numbers if each in run.calls], details, budget)
+    return _pack([each for each in numbers if each in run.calls], details, redact, budget)
 
 
-def _pack(numbers: Sequence[int], details: Callable[[int, Lines], dict[str, Any]], budget: int) -> Packed:
-    """Return the details of as many candidates as the budget holds."""
+def _pack(
+    numbers: Sequence[int], details: Callable[[int, Lines], dict[str, Any]], redact: Text, budget: int
+) -> Packed:
+    """Return the details of as many candidates as the budget holds, nothing secret in any line."""
     groups = list(batches(numbers))
 
     def package(group: Iterable[int]) -> str:
         lines = Lines()
         told = {str(number): details(number, lines) for number in group}
-        return packed({"lines": lines.table, "of": told})
+        return packed({"lines": [redact(line) for line in lines.table], "of": told})
 
     packages = tuple(filled(map(package, groups), budget))
     places = {number: at for at, group in enumerate(groups[: len(packages)]) for number in group}
     return Packed(packages=packages, places=places)
 
 
-def _verdict(told: Evaluated, lines: Lines, journal: JournalReader, redact: Text) -> dict[str, Any]:
+def _verdict(told: Evaluated, lines: Lines, journal: JournalReader) -> dict[str, Any]:
     evaluation = told.evaluation
     return {
-        "source": None if told.kernel is None else lines.runs(redact(journal.kernel(told.kernel).source)),
-        "feedback": lines.runs(redact(evaluation.feedback)) if evaluation.feedback else None,
+        "source": None if told.kernel is None else lines.runs(journal.kernel(told.kernel).source),
+        "feedback": lines.runs(evaluation.feedback) if evaluation.feedback else None,
         "checks": [evaluation.checks_passed, evaluation.checks_total],
         "times": [
             [each.workload, *map(_short, (each.latency_ms, each.low_ms, each.high_ms)), each.samples]
@@ -112,8 +114,8 @@ def _letter(call: Call, lines: Lines, journal: JournalReader, redact: Text) -> d
         answer = Reply(text=reply.decode(errors="replace"))
     return {
         "model": call.model,
-        "asked": [[role, lines.runs(redact(content))] for role, content in messages],
-        "answered": lines.runs(redact(answer.text)),
+        "asked": [[role, lines.runs(content)] for role, content in messages],
+        "answered": lines.runs(answer.text),
         "ended": redact(f"{answer.finish}: {answer.reason}" if answer.reason else str(answer.finish)),
         "spend": _spent(call.spend),
     }

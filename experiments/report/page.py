@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def rendered(template: str, scripts: tuple[str, ...], data: Mapping[str, Any], *
     )  # fmt: skip
 
 
+@cache
 def _environment() -> Environment:
     """Return templates that escape whatever is put into them, and know our words for figures."""
     environment = Environment(

@@ -16,6 +16,12 @@ from experiments.report.devices import Roof, reached
 from experiments.report.fates import Fate, RunTold
 
 SHOWN_ELITES = 12
+LONGEST_LINE = 40
+"""Steps of the winner's line that are all shown."""
+
+WORTH_A_ROW = 0.005
+"""Doublings of speed that a step of a longer line has gained or lost."""
+
 COMMONEST = 3
 """Reasons that are quoted of each way to fail."""
 
@@ -115,17 +121,27 @@ def workload_rows(seed: Evaluation, best: Evaluation, run: RunTold, roofs: list[
 
 
 def steps(run: RunTold) -> list[Step]:
-    """Return the winner's line, from the seed on; empty before anything passed."""
+    """Return the winner's line, from the seed on; of a long one what gained or lost something, and its end.
+
+    Empty before anything passed.
+    """
     if run.winner is None:
         return []
     rows: list[Step] = []
     before: float | None = None
-    for number in run.line(run.winner.number):
+    line = run.line(run.winner.number)
+    for number in line:
         fate = run.fates[number]
         gain = fate.speed.value / before if fate.speed and before else None
-        rows.append(Step(fate=fate, gain=gain))
+        if len(line) <= LONGEST_LINE or number in (line[0], line[-1]) or _tells(gain):
+            rows.append(Step(fate=fate, gain=gain))
         before = fate.speed.value if fate.speed else before
     return rows
+
+
+def _tells(gain: float | None) -> bool:
+    """Return whether a step of a long line is worth a row."""
+    return gain is not None and abs(math.log2(gain)) > WORTH_A_ROW
 
 
 def failures(run: RunTold) -> list[Failure]:

@@ -93,13 +93,16 @@ def report(folder: Path) -> str:
         "curves": [graph.curve(run) | {"name": run.name, "source": run.source}],
         "roofs": [_roofline(roof, run, points) for roof in rooflines],
     }
+    steps = tables.steps(run)
+    unchanged = 0 if winner is None else len(run.line(winner)) - len(steps)
     return rendered(
         "report.html", PAGE, data, run=run, story=story(run), where=place(run), device=device,
         begun=_day(run.begun), islands=islands, left_out=len(run.fates) - len(numbers),
-        textless=len(numbers) - len(texts.places), steps=tables.steps(run), credits=credits,
+        textless=len(numbers) - len(texts.places), steps=steps, credits=credits,
         workloads=tables.workload_rows(seed, best, run, rooflines) if seed and best else [],
         models=tables.model_credits(run), failures=tables.failures(run), elites=elites, roofs=rooflines,
-        elites_left_out=len(run.elites) - len(elites), paid=_paid(run), version=version("kernevo"),
+        elites_left_out=len(run.elites) - len(elites), unchanged=unchanged, paid=_paid(run),
+        version=version("kernevo"),
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Layout {
   radius(at) {
     const room = (this.right - this.left) / (this.to - this.from);
     if (!this.family.passed(at)) return clamp(room * 0.35, 1.1, this.rowHeight * 0.36);
-    return clamp(room * 0.5, 1.7, 5) + (this.family.elites.has(at) ? 1 : 0);
+    return clamp(room * 0.75, 1.7, 5.5) + (this.family.elites.has(at) ? 1 : 0);
   }
 
   zoom(factor, x = (this.left + this.right) / 2) {

@@ -61,7 +61,7 @@ class Painting {
     const { pen, family, layout } = this;
     pen.strokeStyle = this.ink.faint;
     pen.lineWidth = 1;
-    pen.globalAlpha = clamp(90 / Math.sqrt(family.count + 1) / 10, 0.22, 0.9);
+    pen.globalAlpha = clamp(9 / Math.sqrt(family.count + 1), 0.1, 0.6);
     pen.beginPath();
     for (let at = 0; at < family.count; at += 1) {
       if (!family.passed(at) || at < layout.from) continue;
@@ -128,8 +128,8 @@ class Painting {
     const steps = family.line.map((at, step) => ({
       at, gain: step && family.passed(at) ? family.columns.speed[at] - (family.columns.speed[family.line[step - 1]] ?? 0) : 0,
     }));
-    const told = [{ at: family.line.at(-1), gain: Infinity }, ...steps.filter((each) => each.gain > 0.01)];
-    for (const { at, gain } of told.sort((one, other) => other.gain - one.gain)) {
+    const told = [{ at: family.line.at(-1), gain: Infinity }, ...steps.filter((each) => each.gain > 0.014).sort((one, other) => other.gain - one.gain).slice(0, 6)];
+    for (const { at, gain } of told) {
       if (at === undefined || at < layout.from || at > layout.to) continue;
       const words = gain === Infinity ? `winner ${family.columns.number[at]} · ${times(family.speedup(at))}` : `${family.operator(at)} · ${times(2 ** gain)}`;
       this.pen.font = '600 12px system-ui, sans-serif';
