@@ -57,7 +57,7 @@ class Layout {
 
   radius(at) {
     const room = (this.right - this.left) / (this.to - this.from);
-    if (!this.family.passed(at)) return clamp(room * 0.35, 1.1, this.rowHeight * 0.36);
+    if (!this.family.passed(at)) return clamp(room * 0.45, 1.2, this.rowHeight * 0.4);
     return clamp(room * 0.75, 1.7, 5.5) + (this.family.elites.has(at) ? 1 : 0);
   }
 

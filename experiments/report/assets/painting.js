@@ -81,7 +81,7 @@ class Painting {
     }
     for (const passes of [false, true]) {
       for (const { operator, passed, path } of groups.values()) {
-        if (passed === passes) this.fill(path, operator, passed ? 0.9 : 0.42);
+        if (passed === passes) this.fill(path, operator, passed ? 0.92 : 0.55);
       }
     }
   }

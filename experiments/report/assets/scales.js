@@ -23,7 +23,7 @@ function ticks(low, high, most, steps = [1, 2, 5, 10]) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = steps.map((each) => each * power).find((each) => each >= rough * 0.999);
   const found = [];
-  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + 1e-9 * step; at += 1) found.push(at * step);
+  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + 1e-9 * step; at += 1) found.push(at * step + 0);
   return found;
 }
 
