@@ -63,7 +63,7 @@ class Curves {
       ? [svg('path', { class: `band ${hue}`, d: `${steps(high)}V${low.at(-1)}${backwards(xs, low)}Z` })] : [];
     const dots = xs.map((x, at) => (at && run.number[at] === run.number[at - 1] ? null
       : svg('circle', { class: hue, cx: x, cy: value[at], r: 3 })));
-    return [...band, svg('path', { class: `curve ${hue}`, d: steps(value) }), ...dots.filter(Boolean)];
+    return [...band, svg('path', { class: `curve ${hue}`, d: steps(value), 'stroke-dasharray': index < HUES ? null : '7 4' }), ...dots.filter(Boolean)];
   }
 
   names(x, height) {

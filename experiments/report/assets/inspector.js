@@ -13,13 +13,15 @@ class Inspector {
   async show(at) {
     this.at = at;
     const { columns } = this.family;
-    const [verdict, letter] = await Promise.all([this.verdict(at), this.letters.of(columns.letters[at], columns.number[at])]);
+    const letters = this.letters.of(columns.letters[at], columns.number[at]);
+    const [verdict, letter] = await Promise.all([this.verdict(at), letters]);
     const source = verdict?.text(verdict.source);
     const change = await this.change(at, 0, source);
     if (this.at !== at) return;
     this.place.replaceChildren(this.heading(at),
       html('div', { class: 'sides' }, html('div', { class: 'facts' }, this.facts(at, verdict)), html('div', { class: 'texts' },
-        verdict ? null : html('p', { class: 'none' }, 'Its texts are left out of this file, which would be too large to mail. The run’s journal has them.'),
+        verdict ? null : html('p', { class: 'none' },
+          'Its texts are left out of this file, which would be too large to mail. The run’s journal has them.'),
         change, source ? part('Source', code(source)) : null, letter ? this.exchange(letter) : null, this.unsent(at, letter))));
     this.place.dataset.number = columns.number[at];
   }
@@ -32,7 +34,8 @@ class Inspector {
     const { number, operator } = this.family.columns, { family } = this;
     const fate = family.passed(at) ? `${times(family.speedup(at))} ${this.told.source}` : family.status(at).words;
     return html('header', {}, html('h3', {}, `Candidate ${number[at]}`), marker(operator[at]), html('span', {}, family.operator(at)),
-      html('span', { class: family.passed(at) ? 'fate' : 'fate faded' }, fate), at === family.winner && family.passed(at) ? html('span', { class: 'badge' }, 'winner') : null,
+      html('span', { class: family.passed(at) ? 'fate' : 'fate faded' }, fate),
+      at === family.winner && family.passed(at) ? html('span', { class: 'badge' }, 'winner') : null,
       html('p', {}, family.columns.summary[at]));
   }
 
@@ -66,7 +69,8 @@ class Inspector {
   latencies(verdict) {
     const rows = verdict.times.map(([workload, ms, low, high, samples]) => {
       const seed = this.told.seed[workload], sure = low < high ? ` (${low}–${high})` : '';
-      return html('tr', { title: `${samples} samples` }, html('th', { scope: 'row' }, workload), html('td', {}, `${ms}${sure}`), html('td', {}, seed ? times(seed / ms) : ''));
+      return html('tr', { title: `${samples} samples` }, html('th', { scope: 'row' }, workload),
+        html('td', {}, `${ms}${sure}`), html('td', {}, seed ? times(seed / ms) : ''));
     });
     return table(['workload', `ms, ${this.told.source}`, 'speed-up'], rows);
   }
@@ -95,18 +99,24 @@ class Inspector {
   }
 
   unsent(at, letter) {
-    return !letter && this.family.columns.asked[at] ? html('p', { class: 'none' }, 'What a model was asked and said is left out of this file, which would be too large to mail. The run’s journal has it.') : null;
+    if (letter || !this.family.columns.asked[at]) return null;
+    return html('p', { class: 'none' }, 'What a model was asked and said is left out of this file, which would be '
+      + 'too large to mail. The run’s journal has it.');
   }
 }
 
 function resources(verdict) {
   if (!verdict.resources.length) return null;
-  return table(['kernel', 'registers', 'spills', 'shared', 'warps', 'occupancy', 'bound'], verdict.resources.map(([kernel, registers, spills, shared, warps, occupancy, bound]) =>
-    html('tr', {}, html('th', { scope: 'row' }, kernel), [registers, spills, `${whole(shared)} B`, warps, `${Math.round(100 * occupancy)}%`, bound ?? '–'].map((each) => html('td', {}, String(each))))));
+  const rows = verdict.resources.map(([kernel, registers, spills, shared, warps, occupancy, bound]) => {
+    const cells = [registers, spills, `${whole(shared)} B`, warps, `${Math.round(100 * occupancy)}%`, bound ?? '–'];
+    return html('tr', {}, html('th', { scope: 'row' }, kernel), cells.map((each) => html('td', {}, String(each))));
+  });
+  return table(['kernel', 'registers', 'spills', 'shared', 'warps', 'occupancy', 'bound'], rows);
 }
 
 function table(names, rows) {
-  return html('div', { class: 'wide', tabindex: 0 }, html('table', {}, html('thead', {}, html('tr', {}, names.map((name) => html('th', { scope: 'col' }, name)))), html('tbody', {}, rows)));
+  const heads = html('tr', {}, names.map((name) => html('th', { scope: 'col' }, name)));
+  return html('div', { class: 'wide', tabindex: 0 }, html('table', {}, html('thead', {}, heads), html('tbody', {}, rows)));
 }
 
 function part(title, content, { open = false, note = '' } = {}) {
@@ -120,6 +130,10 @@ function code(source) {
 function difference(lines) {
   const shown = hunks(lines), words = { ' ': '', '-': 'removed', '+': 'added', '…': 'skipped' };
   if (!shown.length) return html('p', { class: 'none' }, 'No line differs.');
-  return html('pre', { class: 'diff', tabindex: 0 }, shown.map(([sign, line, old, now]) => html('span', { class: `row ${words[sign]}` },
-    sign === '…' ? `${line} ${line === 1 ? 'line' : 'lines'} alike` : [html('span', { class: 'at', 'aria-hidden': 'true' }, String(now ?? old)), html('span', { class: 'sign' }, sign), line], '\n')));
+  const rows = shown.map(([sign, line, old, now]) => html('span', { class: `row ${words[sign]}` },
+    sign === '…' ? `${line} ${line === 1 ? 'line' : 'lines'} alike` : [
+      html('span', { class: 'at', 'aria-hidden': 'true' }, String(now ?? old)),
+      html('span', { class: 'sign' }, sign), line,
+    ], '\n'));
+  return html('pre', { class: 'diff', tabindex: 0 }, rows);
 }

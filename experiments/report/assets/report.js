@@ -46,7 +46,8 @@ async function begin() {
 
 // Operators by their looks; one that is pressed has the others faded.
 function legend(place, family, graph) {
-  const buttons = family.told.operators.map((name, operator) => html('button', { type: 'button', 'aria-pressed': 'false', onclick: () => press(operator) }, marker(operator), name));
+  const buttons = family.told.operators.map((name, operator) => html('button',
+    { type: 'button', 'aria-pressed': 'false', onclick: () => press(operator) }, marker(operator), name));
   const press = (operator) => {
     const only = buttons[operator].getAttribute('aria-pressed') === 'true' ? null : operator;
     buttons.forEach((button, at) => button.setAttribute('aria-pressed', String(at === only)));

@@ -5,10 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from mlflow import MlflowClient
-
-from tests.experiments.test_tracking_outage import Server
-from tests.experiments.tracked import Tracked, searched, tracked_run
 
 api = pytest.importorskip(
     "playwright.sync_api", reason="playwright drives the browser; it is in the dev extra"
@@ -20,6 +16,11 @@ PATIENCE_MS = 60_000
 @pytest.mark.thorough
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 def test_a_generation_is_found_among_the_artifacts(tmp_path):
+    from mlflow import MlflowClient  # takes seconds to import, for a test that is seldom asked for
+
+    from tests.experiments.test_tracking_outage import Server
+    from tests.experiments.tracked import Tracked, searched, tracked_run
+
     events = searched()
     server = Server(tmp_path)
     server.start()
