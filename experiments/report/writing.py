@@ -39,7 +39,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         UsageError: no run folder, or one in which no session has begun.
         RunFailure: the journal cannot be read, or the file not be written.
     """
-    return write_whole(out or folder / REPORT, report(folder))
+    return write_whole(out or folder / REPORT, report(folder), shared=True)
 
 
 def write_comparison(folders: Sequence[Path], out: Path | None = None) -> Path:
@@ -49,7 +49,7 @@ def write_comparison(folders: Sequence[Path], out: Path | None = None) -> Path:
         UsageError: as `write_report`.
         RunFailure: as `write_report`.
     """
-    return write_whole(out or folders[0].absolute().parent / COMPARISON, comparison(folders))
+    return write_whole(out or folders[0].absolute().parent / COMPARISON, comparison(folders), shared=True)
 
 
 def report(folder: Path) -> str:
@@ -102,7 +102,7 @@ def report(folder: Path) -> str:
         workloads=tables.workload_rows(seed, best, run, rooflines) if seed and best else [],
         models=tables.model_credits(run), failures=tables.failures(run), elites=elites, roofs=rooflines,
         elites_left_out=len(run.elites) - len(elites), unchanged=unchanged, paid=_paid(run),
-        version=version("kernevo"),
+        version=version("kernevo"), instruction=redact(run.task.instruction),
     )  # fmt: skip
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +28,8 @@ from tests.standins import (
     synthetic_engine,
     synthetic_task,
 )
+
+ROOT = Path(__file__).parents[3]
 
 
 class Breaking(SyntheticOperator):
@@ -110,6 +115,16 @@ def test_the_command_writes_into_the_run_folder(tmp_path, capsys):
     assert (tmp_path / "comparison.html").exists()
     beside = {path.name for path in folder.iterdir() if not path.name.startswith(JOURNAL)}
     assert beside == {"report.html"}
+
+
+def test_two_at_once_leave_one_whole_report(tmp_path):
+    folder = small_run(tmp_path / "run")
+    code = "import sys; from pathlib import Path; from experiments.report.writing import write_report as w; "
+    code += "[w(Path(sys.argv[1])) for _ in range(12)]"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=ROOT) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+    assert (folder / "report.html").read_text() == report(folder)
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_wrong_use_is_one_line(tmp_path, capsys):
