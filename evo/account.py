@@ -9,7 +9,7 @@ from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.past import FINAL
 from evo.records import Asked, Called, Ended, Evaluated
-from evo.repeats import Repeats
+from evo.repeats import Firsts
 from evo.replay import recorded_task
 from evo.settings import Mode
 
@@ -73,11 +73,13 @@ def recorded_digest(journal: JournalReader, settled: int) -> str:
     asked, evaluated = msgspec.json.Decoder(Asked), msgspec.json.Decoder(Evaluated)
     rows = journal.rows("SELECT body FROM events WHERE kind = 'asked' ORDER BY seq")
     proposals = {each.number: each for each in (asked.decode(body).proposal for (body,) in rows)}
-    repeats, digest = Repeats(), LineageDigest()
+    firsts, digest = Firsts(), LineageDigest()
     query = f"SELECT body FROM events WHERE kind = 'told' AND {FINAL} {among} ORDER BY {order}"
     for (body,) in journal.rows(query):
         told = evaluated.decode(body)
-        evaluation = repeats.settle_told(told.number, told.kernel, told.syntax, told.evaluation)
+        verdict = told.evaluation
+        first = firsts.settle(told.number, kernel=told.kernel, syntax=told.syntax, plan=verdict.plan_digest)
+        evaluation = verdict if first == told.number else verdict.as_duplicate_of(first)
         digest.take(proposals[told.number], told.kernel, evaluation)
     return digest.hexdigest()
 

@@ -16,6 +16,7 @@ from evo.journal import JournalReader
 from evo.objective import progress
 from evo.proposing import FOUNDING
 from evo.records import ATTEMPTS
+from evo.repeats import Firsts
 from evo.settings import Mode
 
 
@@ -144,6 +145,7 @@ class _Told(msgspec.Struct, frozen=True):
     attempt: int
     kernel: str | None
     evaluation: _Verdict
+    syntax: str | None = None
     spend: Spend = FREE
 
 
@@ -199,7 +201,7 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
     order = "seq" if identity is not None and identity.mode is Mode.STEADY else "body ->> '$.number'"
     decoder = msgspec.json.Decoder(_Told)
     baseline: dict[str, float] = {}  # of the seed kernel; nothing has a speed if that did not pass
-    seen: set[str] = set()
+    firsts = Firsts()
     for (body,) in journal.rows(f"SELECT body FROM events WHERE kind = 'told' ORDER BY {order}"):
         told = decoder.decode(body)
         verdict = told.evaluation
@@ -208,9 +210,7 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
         latencies = {each.workload: each.latency_ms for each in verdict.measurements}
         baseline = latencies if told.number == 0 else baseline
         ratios = [math.log2(baseline[name] / latency) for name, latency in latencies.items() if baseline]
-        named = (("kernel", told.kernel), ("plan", verdict.plan_digest))
-        digests = [f"{kind} {digest}" for kind, digest in named if digest is not None]
-        status = Status.DUPLICATE if not seen.isdisjoint(digests) else verdict.status
-        seen.update(digests)
+        first = firsts.settle(told.number, kernel=told.kernel, syntax=told.syntax, plan=verdict.plan_digest)
+        status = verdict.status if first == told.number else Status.DUPLICATE
         speed = sum(ratios) / len(ratios) if status is Status.PASSED and ratios else 0.0
         yield told, Outcome(status, progress(verdict), speed)

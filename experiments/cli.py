@@ -126,6 +126,15 @@ def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> N
 
 
 @cli.command()
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; default report.html in RUN.")
+@JSON
+def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+    """Write a page that tells RUN and opens offline; of several runs, one that compares them."""
+    commands.report(runs, out, _printer(as_json))
+
+
+@cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--task", required=True, help="Name of a task, or the path of a task folder.")
 @click.option("--target", default="gfx942", show_default=True, help="Architecture to compile for.")

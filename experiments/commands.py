@@ -22,7 +22,7 @@ from rich.table import Table
 from evo.account import Account, account_of, recorded_digest
 from evo.candidate import Kernel
 from evo.credit import Credits, credits_of
-from evo.errors import SeedError, UsageError
+from evo.errors import KernevoError, SeedError, UsageError
 from evo.evaluation import Evaluation, Status
 from evo.events import Paused
 from evo.journal import JournalReader
@@ -62,6 +62,9 @@ Printer = Callable[[Any, Callable[[Console], None]], None]
 """Shows a report: its data, and how to print it for people."""
 
 INTERRUPTED = 130
+
+REPORTED = 5_000
+"""Candidates of a run whose report is written at its end at most; `kernevo report` writes that of any run."""
 
 
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
@@ -132,6 +135,20 @@ def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> N
                 console, descent.title, descent.individuals, numbers, steps=False
             ),
         )
+
+
+def report(folders: Sequence[Path], out: Path | None, show: Printer) -> None:
+    """Write the report of a run, or of several that are compared, and report where it is."""
+    from experiments.report.writing import write_comparison, write_report  # no other command needs jinja2
+
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise UsageError(f"--out must be a file in a folder that is there, got {out}")
+    path = write_report(folders[0], out) if len(folders) == 1 else write_comparison(folders, out)
+    size = path.stat().st_size
+    show(
+        {"report": str(path), "bytes": size},
+        lambda console: console.print(f"{path}, {size / 1e6:.2f} MB: open it in a browser"),
+    )
 
 
 def evaluate(file: Path, task_name: str, target: str, device: str, show: Printer) -> None:
@@ -216,6 +233,7 @@ def _search(session: Session, quiet: bool) -> int:
         elif session.engine.elite is not None:
             with console.writing():
                 click.echo(_result(session.folder, session.engine.elite))
+        _leave_report(session, quiet)
     return 0 if ending else INTERRUPTED
 
 
@@ -225,6 +243,22 @@ def _show_end(out: Console, session: Session, ending: str | Paused | None) -> No
     if session.settings.tracking.enabled:
         store = without_secrets(store_uri(session.folder, session.settings))
         out.print(f"see it: {_viewer(store)}")
+
+
+def _leave_report(session: Session, quiet: bool) -> None:
+    """Write the report of a run, unless that takes long; no search fails for its report."""
+    from experiments.report.writing import write_report
+
+    if not 0 < session.engine.told <= REPORTED:
+        return
+    try:
+        path = write_report(session.folder)
+    except KernevoError as error:
+        console.messages().print(f"no report was written: {error}")
+        return
+    if not quiet:
+        with console.writing():
+            console.output().print(f"report: {path}")
 
 
 def _result(folder: Path, elite: Individual) -> str:

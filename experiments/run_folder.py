@@ -1,4 +1,4 @@
-"""The folder of a run: `settings.toml`, `run.sqlite`, `best.py`."""
+"""The folder of a run: `settings.toml`, `run.sqlite`, `best.py`, `report.html`."""
 
 from __future__ import annotations
 
@@ -90,16 +90,18 @@ def write_best(folder: Path, elite: Individual) -> Path:
     return write_whole(folder / BEST, elite.candidate.kernel.source)
 
 
-def write_whole(path: Path, text: str) -> Path:
+def write_whole(path: Path, text: str, *, shared: bool = False) -> Path:
     """Write a file so that readers see the old text or the new, never a part; return its path.
 
-    One process at a time may: the one that holds the run.
+    One process at a time may: the one that holds the run. Of a `shared` file several may, and the last one's
+    text stays; what a killed one left of it stays too.
 
     Raises:
         RunFailure: it cannot be written.
     """
     try:
-        with _written(path.with_name(f".{path.name}.new"), text) as whole:
+        part = f".{path.name}.{os.getpid()}" if shared else f".{path.name}.new"
+        with _written(path.with_name(part), text) as whole:
             whole.replace(path)
     except OSError as error:
         raise RunFailure(f"{path} cannot be written: {error.strerror}") from None

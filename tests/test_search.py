@@ -68,7 +68,7 @@ def runs_in(store: str) -> list[str]:
 
 def test_the_run_folder(searched: Searched) -> None:
     names = {path.name for path in searched.folder.iterdir()}
-    assert names == {"best.py", "run.sqlite", "run.sqlite.lock", "settings.toml"}
+    assert names == {"best.py", "report.html", "run.sqlite", "run.sqlite.lock", "settings.toml"}
     assert {path.name for path in searched.home.iterdir()} == {"config.toml", "deep"}
     check_whole(searched.folder, EVALUATIONS)
 

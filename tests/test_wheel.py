@@ -51,6 +51,11 @@ def test_prompts_are_in_it(names: set[str]) -> None:
     assert prompts <= names
 
 
+def test_what_reports_are_made_of_is_in_it(names: set[str]) -> None:
+    assets = {str(path.relative_to(ROOT)) for path in (ROOT / "experiments/report/assets").iterdir()}
+    assert assets <= names
+
+
 def test_nothing_else_is(names: set[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.startswith("kernevo-")} == set(FLOORS)

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evo.budget import Budget
-from evo.candidate import FREE
+from evo.candidate import FREE, Kernel
 from evo.credit import Credits, OperatorCredit, credits_of
 from evo.evaluation import Status
 from evo.events import Settled
 from evo.gain import TUNING, gain
 from evo.journal import Journal, JournalReader
-from evo.protocols import Malformed
+from evo.protocols import Draft, Malformed
 from evo.settings import Mode
 from operators.tune import Tune
 from tests.evo.driving import ShuffledEvaluator, session
@@ -111,6 +111,21 @@ def test_an_operator_of_which_nothing_came(tmp_path):
     assert (silent.asked, silent.told, silent.statuses) == (22, 22, {Status.MALFORMED: 22})
     assert (silent.gain, silent.mean_gain, silent.gain_per_evaluation, silent.best) == (0, 0, 0, None)
     assert silent.spend == MOST * 22
+
+
+def test_broken_kernels_that_differ_in_comments_are_repeats(tmp_path):
+    class Commenting(SyntheticOperator):
+        async def propose(self, proposal, parents, task):
+            return Draft(Kernel(f"x = 1\n# status: REJECTED\n# note: {proposal.number}\n"), "a comment")
+
+    path, tracker = tmp_path / "run.sqlite", RecordingTracker()
+    engine = synthetic_engine(search_settings(redraws=0), operators={"comment": Commenting("comment")})
+    session(path, engine=engine, trackers=[tracker])
+    with JournalReader(path) as reader:
+        seen = credits_of(reader)
+    wanted = Counter(e.individual.evaluation.status for e in tracker.events if isinstance(e, Settled))
+    assert seen.statuses == dict(wanted)
+    assert wanted == {Status.DUPLICATE: 21, Status.REJECTED: 1, Status.PASSED: 1}
 
 
 def test_tuning_goes_by_the_name_of_its_operator():
