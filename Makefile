@@ -29,6 +29,7 @@ bench: $(READY) ## Measure what the README states, into experiments/results/
 	$(BIN)/python -m experiments.bench.landscape
 	$(BIN)/python -m experiments.bench.endurance
 	$(BIN)/python -m experiments.bench.ranking
+	$(BIN)/python -m experiments.bench.gains
 
 suite: $(READY) ## Search every core task, then compare with what a user would do; goes on where it stopped
 	$(BIN)/python -m pytest -m thorough -n auto

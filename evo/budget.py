@@ -19,7 +19,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         evaluations: candidates told, the seed and everything that failed included.
-        generations: generations settled, that of the seed alone not included.
+        generations: generations settled, that of the founders not included.
         wall_seconds: seconds that the run's sessions were active, added up.
         tokens: tokens that language models read and wrote.
         dollars: their price. No proposal is asked that may cost more than is left of tokens or dollars.
@@ -47,9 +47,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if limit is not None and not 0 < limit < math.inf:
                 raise SettingsError(f"search.budget.{name} must be positive and finite, got {limit}")
 
-    def candidates(self, offspring: int) -> float:
-        """Return how many candidates, the seed included, so many offspring a generation come to at most."""
-        by_generations = math.inf if self.generations is None else 1 + self.generations * offspring
+    def candidates(self, founders: int, offspring: int) -> float:
+        """Return how many candidates generation 0 and so many offspring a generation come to at most."""
+        by_generations = math.inf if self.generations is None else founders + self.generations * offspring
         return min(by_generations, math.inf if self.evaluations is None else self.evaluations)
 
     def holds(self, spend: Spend) -> bool:
@@ -70,7 +70,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         told: candidates told, the seed included.
-        generations: generations settled, that of the seed alone not included.
+        generations: generations settled, that of the founders not included.
         spend: what was paid for the candidates told.
         stagnant_evaluations: candidates settled since the elite last became better.
         stagnant_generations: generations since the elite last became better.
@@ -90,9 +90,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 Check = Callable[[Budget, Standing], str | None]
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
     """Return the number with its noun, in the plural where there is not exactly one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"
 
 
 def target_reached(budget: Budget, standing: Standing) -> str | None:

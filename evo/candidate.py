@@ -19,7 +19,7 @@ class Kernel(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What to make next.
 
     Attributes:
@@ -75,6 +75,14 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             dollars=self.dollars + other.dollars,
         )
 
+    def at_least(self, other: Spend) -> Spend:
+        """Return the larger of each amount of both."""
+        return Spend(
+            tokens_in=max(self.tokens_in, other.tokens_in),
+            tokens_out=max(self.tokens_out, other.tokens_out),
+            dollars=max(self.dollars, other.dollars),
+        )
+
     def __mul__(self, times: int) -> Spend:
         return Spend(
             tokens_in=self.tokens_in * times, tokens_out=self.tokens_out * times, dollars=self.dollars * times
@@ -83,6 +91,24 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 FREE = Spend()
 """What whatever no model is asked for costs."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a kernel was made that another run imported.
+
+    Attributes:
+        run: name of that run's folder.
+        identity: what tells that run from all others, also those whose folder has the same name.
+        number: the candidate there.
+    """
+
+    run: str
+    identity: str
+    number: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"run {self.run}, candidate {self.number}"
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +122,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         redraws: kernels that were made before this one and thrown away, for each repeated a settled one.
         spend: what was paid for it.
         request: digest of the request whose reply it was made from, where an operator asked a model.
+        origin: the run and the candidate that its kernel was imported from, if it was.
     """
 
     proposal: Proposal
@@ -105,6 +132,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     redraws: int = 0
     spend: Spend = FREE
     request: str | None = None
+    origin: Origin | None = None
 
     @property
     def number(self) -> int:

@@ -11,7 +11,7 @@ from evo.candidate import Candidate, Proposal
 from evo.evaluation import Evaluation
 from evo.events import Event
 from evo.ledger import Ledger
-from evo.proposing import Proposer, seed_proposal
+from evo.proposing import Proposer
 from evo.settings import Mode, SearchSettings
 
 NO_OPERATOR = "no operator applies to the population"
@@ -56,15 +56,18 @@ class Course(Protocol):
 class Generational:
     """(mu + lambda) by generations, each settled in proposal order once all of it was told."""
 
-    def __init__(self, ledger: Ledger, settings: SearchSettings, proposer: Proposer) -> None:
-        """Begin with the seed kernel's proposal, a generation of its own."""
+    def __init__(
+        self, ledger: Ledger, settings: SearchSettings, proposer: Proposer, founders: tuple[Proposal, ...]
+    ) -> None:
+        """Begin with the founders' proposals, the seed kernel's first: a generation of their own."""
         self.asked = 0
         self.cut = False
         self._ledger = ledger
         self.budget = settings.budget
         self._settings = settings
         self._proposer = proposer
-        self._drawn: tuple[Proposal, ...] | None = (seed_proposal(settings.seed),)
+        self._founders = len(founders)
+        self._drawn: tuple[Proposal, ...] | None = founders
         self._refused: Proposal | None = None
         self._waiting: dict[int, tuple[Candidate, Evaluation]] = {}
 
@@ -125,7 +128,8 @@ class Generational:
     def _next(self) -> Proposal | None:
         """Return the next proposal of the generation, as many as the budget has places for."""
         place = self.asked - len(self._ledger.individuals)
-        if place >= len(self._drawn or ()) or self.asked >= self.budget.candidates(self._settings.offspring):
+        most = self.budget.candidates(self._founders, self._settings.offspring)
+        if place >= len(self._drawn or ()) or self.asked >= most:
             return None
         return (self._drawn or ())[place]
 
@@ -133,19 +137,23 @@ class Generational:
 class Steady:
     """(mu + 1) on each island: each tell is settled at once, and what is asked next knows of it.
 
-    A generation is lambda tells. What is asked depends on the seed, the number and what was told before, in
-    its order; the journal keeps that order. When the budget is spent, what is owed is still taken.
+    A generation is lambda tells, once all founders are told; the seed kernel is told before any other is
+    asked. What is asked depends on the seed, the number and what was told before, in its order; the journal
+    keeps that order. When the budget is spent, what is owed is still taken.
     """
 
-    def __init__(self, ledger: Ledger, settings: SearchSettings, proposer: Proposer) -> None:
-        """Begin with the seed kernel's proposal, a generation of its own, for which all others wait."""
+    def __init__(
+        self, ledger: Ledger, settings: SearchSettings, proposer: Proposer, founders: tuple[Proposal, ...]
+    ) -> None:
+        """Begin with the founders' proposals, a generation of their own, for which all others wait."""
         self.asked = 0
         self.cut = False
         self._ledger = ledger
         self.budget = settings.budget
         self._settings = settings
         self._proposer = proposer
-        self._next: Proposal | None = seed_proposal(settings.seed)
+        self._founders = founders
+        self._next: Proposal | None = founders[0]
         self._taken: tuple[Candidate, Evaluation] | None = None
 
     @property
@@ -158,8 +166,8 @@ class Steady:
         return self._taken is not None and self._taken[0].number == number
 
     def ask(self) -> Proposal | None:
-        """Return a proposal from what was told so far; None before the seed is told or if nothing applies."""
-        full = self.asked >= self.budget.candidates(self._settings.offspring)
+        """Return a proposal from what was told so far; None while founders are owed or if nothing applies."""
+        full = self.asked >= self.budget.candidates(len(self._founders), self._settings.offspring)
         if full or spent(self.budget, self._ledger.standing()) is not None:
             return None
         proposal = self._next or self._draw()
@@ -180,7 +188,8 @@ class Steady:
         settled = self._ledger.settle(*self._taken)
         self._taken = None
         self._ledger.islands.absorb([settled.individual])
-        if settled.individual.number and len(self._ledger.since) < self._settings.offspring:
+        due = self._settings.offspring if self._ledger.generation else len(self._founders)
+        if len(self._ledger.since) < due:
             return [settled]
         return [settled, self._ledger.end_generation()]
 
@@ -204,13 +213,15 @@ class Steady:
         return [self._ledger.end_generation()]
 
     def _draw(self) -> Proposal | None:
-        if self._ledger.baseline is None:
+        if self._ledger.baseline is not None and self.asked < len(self._founders):
+            return self._founders[self.asked]
+        if self.told < len(self._founders):
             return None
         drawn = self._proposer.draw([self.asked], self._ledger.generation, self._ledger.islands)
         return drawn[0] if drawn else None
 
 
-COURSES: Mapping[Mode, Callable[[Ledger, SearchSettings, Proposer], Course]] = MappingProxyType(
-    {Mode.GENERATIONAL: Generational, Mode.STEADY: Steady}
+COURSES: Mapping[Mode, Callable[[Ledger, SearchSettings, Proposer, tuple[Proposal, ...]], Course]] = (
+    MappingProxyType({Mode.GENERATIONAL: Generational, Mode.STEADY: Steady})
 )
 """The course of each mode."""

@@ -14,7 +14,7 @@ from evo.gain import TUNING, Outcome, gained
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import JournalReader
 from evo.objective import progress
-from evo.proposing import SEED_OPERATOR
+from evo.proposing import FOUNDING
 from evo.records import ATTEMPTS
 from evo.settings import Mode
 
@@ -64,9 +64,9 @@ class Credits(msgspec.Struct, frozen=True, kw_only=True):
     """What came of all operators of a run.
 
     Attributes:
-        operators: most gain first, by name among equals; the seed kernel is none.
+        operators: most gain first, by name among equals; founders have none.
         statuses: how all candidates ended, the seed included, most frequent first.
-        elite: number of the fastest candidate; None before any passed.
+        elite: number of the fastest candidate; None before the seed kernel passed.
     """
 
     operators: tuple[OperatorCredit, ...]
@@ -98,11 +98,12 @@ def credits_of(journal: JournalReader) -> Credits:
         proposal = proposals[told.number]
         parents = [outcomes[parent] for parent in proposal.parents]
         tallies[proposal.operator].add(told, outcome, gained(outcome, parents))
-    made = [tally.credit(name) for name, tally in tallies.items() if name != SEED_OPERATOR]
+    based = 0 in outcomes and outcomes[0].status is Status.PASSED
+    made = [tally.credit(name) for name, tally in tallies.items() if name not in FOUNDING]
     return Credits(
         operators=tuple(sorted(made, key=lambda credit: (-credit.gain, credit.operator))),
         statuses=dict(statuses.most_common()),
-        elite=min((tally.best for tally in tallies.values()), default=_NONE)[1],
+        elite=min((tally.best for tally in tallies.values()), default=_NONE)[1] if based else None,
     )
 
 
@@ -197,7 +198,7 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
     identity = journal.meta(IDENTITY, RunIdentity)
     order = "seq" if identity is not None and identity.mode is Mode.STEADY else "body ->> '$.number'"
     decoder = msgspec.json.Decoder(_Told)
-    baseline: dict[str, float] = {}
+    baseline: dict[str, float] = {}  # of the seed kernel; nothing has a speed if that did not pass
     seen: set[str] = set()
     for (body,) in journal.rows(f"SELECT body FROM events WHERE kind = 'told' ORDER BY {order}"):
         told = decoder.decode(body)
@@ -205,11 +206,11 @@ def _outcomes(journal: JournalReader) -> Iterator[tuple[_Told, Outcome]]:
         if verdict.status is Status.TIMEOUT and told.attempt < ATTEMPTS:
             continue
         latencies = {each.workload: each.latency_ms for each in verdict.measurements}
-        baseline = baseline or latencies
-        ratios = [math.log2(baseline[name] / latency) for name, latency in latencies.items()]
+        baseline = latencies if told.number == 0 else baseline
+        ratios = [math.log2(baseline[name] / latency) for name, latency in latencies.items() if baseline]
         named = (("kernel", told.kernel), ("plan", verdict.plan_digest))
         digests = [f"{kind} {digest}" for kind, digest in named if digest is not None]
         status = Status.DUPLICATE if not seen.isdisjoint(digests) else verdict.status
         seen.update(digests)
-        speed = sum(ratios) / len(ratios) if status is Status.PASSED else 0.0
+        speed = sum(ratios) / len(ratios) if status is Status.PASSED and ratios else 0.0
         yield told, Outcome(status, progress(verdict), speed)

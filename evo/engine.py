@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from evo.admission import admit
@@ -12,10 +12,11 @@ from evo.courses import COURSES
 from evo.errors import SeedError
 from evo.evaluation import Evaluation, Source, Status
 from evo.events import Event, Stopped, Told
+from evo.imports import Import
 from evo.individuals import Past
 from evo.ledger import Ledger
 from evo.objective import Individual
-from evo.proposing import Proposer, SelectingProposer
+from evo.proposing import Proposer, SelectingProposer, founding_proposals
 from evo.protocols import Operator, Portfolio, Spending
 from evo.purse import Purse
 from evo.settings import SearchSettings
@@ -25,11 +26,12 @@ from evo.task import Task
 class Engine:
     """A search over generations, at the pace that its mode sets.
 
-    Generation 0 is the task's seed kernel alone. Each later generation has `settings.offspring` proposals,
-    the last as many as the budget leaves. Results may be told in any order. In generational mode, once all of
-    a generation are there, they are settled in proposal order and the survivors chosen; what is asked depends
-    only on the settings, the operators and the evaluations told, never on their order or on time. In steady
-    mode each is settled as it is told, and what is asked depends on that order too.
+    Generation 0 is the task's seed kernel, and kernels imported from earlier runs if any are. Each later
+    generation has `settings.offspring` proposals, the last as many as the budget leaves. Results may be told
+    in any order. In generational mode, once all of a generation are there, they are settled in proposal order
+    and the survivors chosen; what is asked depends only on the settings, the operators and the evaluations
+    told, never on their order or on time. In steady mode each is settled as it is told, and what is asked
+    depends on that order too.
     """
 
     def __init__(
@@ -41,26 +43,30 @@ class Engine:
         source: Source,
         device: str,
         proposer: Proposer | None = None,
+        imports: Sequence[Import] = (),
     ) -> None:
-        """Begin a search whose evaluations all come from `source` on `device`.
+        """Begin a search whose evaluations all come from `source` on `device`, with the imports, if any.
 
         Proposals are drawn by selection and portfolio unless another proposer is given.
 
         Raises:
-            ValueError: an operator under a name that is not its own, or called `seed`.
+            ValueError: an operator under a name that is not its own, or that of a founder.
         """
         self.task = task
         self.settings = settings
         self.operators = MappingProxyType(dict(operators))
         self.source = source
         self.device = device
+        self.imports = tuple(imports)
         self._outside: str | None = None
         self._exhausted: str | None = None
         self._ledger = Ledger(settings, portfolio, Purse(_most(operators, settings.redraws)))
         proposer = proposer or SelectingProposer(task, settings, operators, portfolio)
-        self._course = COURSES[settings.mode](self._ledger, settings, proposer)
+        founders = founding_proposals(settings.seed, len(imports))
+        self._course = COURSES[settings.mode](self._ledger, settings, proposer, founders)
         self._owed: dict[int, Proposal] = {}
         self._parents: dict[int, tuple[Individual, ...]] = {}
+        self._settled: dict[int, int] = {}
         self._verdicts: dict[str, Evaluation] = {}
         self._past: Past | None = None
 
@@ -71,7 +77,7 @@ class Engine:
 
     @property
     def generation(self) -> int:
-        """The generation under way: 0 until the seed is settled."""
+        """The generation under way: 0 until the founders are settled."""
         return self._ledger.generation
 
     @property
@@ -86,12 +92,12 @@ class Engine:
 
     @property
     def spend(self) -> Spend:
-        """What was paid for the candidates told so far."""
+        """What was paid for the candidates told so far, and for replies to the proposals that are owed."""
         return self._ledger.purse.spent
 
     @property
     def reserved(self) -> Spend:
-        """The most that the proposals asked and not yet told may cost."""
+        """The most that the proposals asked and not yet told may cost, what was paid for them included."""
         return self._ledger.purse.reserved
 
     @property
@@ -118,6 +124,24 @@ class Engine:
     def baseline(self) -> Evaluation | None:
         """The seed kernel's evaluation, over which speed-ups are; None until the seed is settled."""
         return self._ledger.baseline
+
+    def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
+        """Return the individuals that were settled when an owed proposal was asked, in settling order.
+
+        They stay the same until it is told, in later sessions too, whatever is settled meanwhile.
+
+        Raises:
+            KeyError: a proposal that is not owed.
+        """
+        return self._ledger.individuals.first(self._settled[proposal.number])
+
+    def charge(self, number: int, spend: Spend) -> None:
+        """Take note of what was paid for a proposal that is owed; its candidate's own spend holds it too."""
+        self._ledger.purse.charge(number, spend)
+
+    def charged(self, number: int) -> Spend:
+        """Return what was charged to a proposal that is owed."""
+        return self._ledger.purse.charged(number)
 
     def lean_on(self, past: Past) -> None:
         """Keep in memory only what is in use; the past, which is told of all first, has the rest."""
@@ -160,6 +184,7 @@ class Engine:
             self._owed[proposal.number] = proposal
             self._ledger.purse.reserve(proposal)
             self._parents[proposal.number] = tuple(map(self.individuals.__getitem__, proposal.parents))
+            self._settled[proposal.number] = len(self.individuals)
         return proposal
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> list[Event]:
@@ -175,10 +200,7 @@ class Engine:
             raise ValueError(f"a tell answers a proposal that was asked, got {candidate.proposal}")
         admit(candidate, evaluation, self.task, self.source, self.device)
         if candidate.number == 0 and not evaluation.passed:
-            raise SeedError(
-                f"the seed kernel of task {self.task.name!r} must pass, "
-                f"got {evaluation.status}: {evaluation.feedback}"
-            )
+            raise SeedError.of(self.task.name, evaluation.status, evaluation.feedback)
         del self._owed[candidate.number]
         self._ledger.purse.pay(candidate)
         self._course.take(candidate, evaluation)
@@ -186,7 +208,7 @@ class Engine:
             self._verdicts.setdefault(candidate.kernel.digest, evaluation)
         told = Told(number=candidate.number, status=evaluation.status, told=self.told)
         events = [told, *self._advance()]
-        del self._parents[candidate.number]
+        del self._parents[candidate.number], self._settled[candidate.number]
         return events
 
     def stop(self, reason: str) -> list[Event]:

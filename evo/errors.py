@@ -17,6 +17,8 @@ KernevoError
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class KernevoError(Exception):
     """Base of all errors that kernevo raises on purpose; its message says the rule and the value received."""
@@ -68,6 +70,11 @@ class ModelError(RunFailure):
 
 class SeedError(RunFailure):
     """The task's own seed kernel does not pass, so nothing can be compared with it."""
+
+    @classmethod
+    def of(cls, task: str, status: str, feedback: str) -> Self:
+        """Return the error of a task whose seed kernel came to this status, with what is wrong with it."""
+        return cls(f"the seed kernel of task {task!r} must pass, got {status}: {feedback}")
 
 
 class Unanswered(Exception):

@@ -113,11 +113,14 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
         cpu_seconds: CPU time of all processes that worked on it.
         wall_seconds: time from the start of its first stage to the end of its last.
         gpu_seconds: time that a GPU was held for it.
+        stage_seconds: time that passed in each stage that it came to, by the stage's name in small letters;
+            what was found for another kernel cost nothing here.
     """
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    stage_seconds: dict[str, float] = {}
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):

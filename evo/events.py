@@ -38,7 +38,7 @@ class GenerationEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A generation's tells are all settled and its survivors chosen.
 
     Attributes:
-        generation: 0 for the seed alone.
+        generation: 0 for the founders.
         told: candidates settled since the start, the seed included.
         population: the survivors of all islands, each once, best first.
         statuses: how the generation's own candidates ended.
@@ -67,4 +67,16 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Event = Told | Settled | GenerationEnded | Stopped | Failed
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """The session ended with nothing left to do but to wait for replies; the search has not stopped.
+
+    It is of this session alone, as `Failed` is.
+
+    Attributes:
+        waiting: how many proposals wait, which are all that are owed.
+    """
+
+    waiting: int
+
+
+Event = Told | Settled | GenerationEnded | Stopped | Failed | Paused

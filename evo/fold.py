@@ -6,16 +6,43 @@ from collections.abc import Iterator
 
 from evo.budget import Budget
 from evo.candidate import Candidate, Proposal
+from evo.chronicle import consult
 from evo.engine import Engine
 from evo.errors import JournalError, SettingsError
 from evo.events import Event
 from evo.identity import IDENTITY, RunIdentity
-from evo.journal import JournalReader
+from evo.imports import Import
+from evo.journal import Journal, JournalReader
 from evo.past import JournalPast
-from evo.records import Asked, Evaluated, Pending
+from evo.records import Asked, Called, Evaluated, Pending
 
 TASK = "task"
 """Key of the run's task in the journal's meta, from its first session on."""
+
+
+def inscribe(journal: Journal, engine: Engine) -> None:
+    """Write into a new journal what the run is: its task, its identity and the kernels that it imports.
+
+    What was inscribed stays.
+
+    Raises:
+        JournalError: the journal cannot be written.
+    """
+    if journal.meta(IDENTITY, RunIdentity) is None:
+        journal.set_meta(TASK, engine.task)
+        sources = [each.kernel.source.encode() for each in engine.imports]
+        journal.set_meta(IDENTITY, RunIdentity.of(engine), *sources)
+
+
+def recorded_imports(journal: JournalReader) -> tuple[Import, ...]:
+    """Return the kernels of earlier runs that a run began with, in order.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    identity = journal.meta(IDENTITY, RunIdentity)
+    imported = () if identity is None else identity.imported
+    return tuple(Import(journal.kernel(each.kernel), each.origin) for each in imported)
 
 
 def fold(journal: JournalReader, engine: Engine) -> Iterator[Event]:
@@ -46,10 +73,13 @@ def unlimited(journal: JournalReader, engine: Engine) -> Iterator[Event]:
         JournalError: as `fold`.
     """
     engine.lean_on(JournalPast(journal))
+    consult(engine, journal)
     yield from engine.limit(Budget())
     for entry in journal.entries():
         if isinstance(entry.record, Asked):
             _ask_again(entry.record.proposal, engine)
+        elif isinstance(entry.record, Called):
+            engine.charge(entry.record.number, entry.record.spend)
         elif isinstance(entry.record, Evaluated) and entry.record.final:
             yield from _tell_again(entry.record, journal, engine)
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import msgspec
 
 from evo.budget import Budget
+from evo.candidate import Proposal
 from evo.engine import Engine
-from evo.evaluation import Source
+from evo.evaluation import Evaluation, Source
+from evo.imports import Imported
 from evo.objective import Individual
 from evo.settings import SearchRules, SearchSettings
 
@@ -24,12 +26,14 @@ class RunIdentity(SearchRules, frozen=True, kw_only=True):
         task: the task's digest.
         operators: names, sorted.
         source, device: of all evaluations.
+        imported: the kernels of earlier runs that it began with, in order.
     """
 
     task: str
     operators: tuple[str, ...]
     source: Source
     device: str
+    imported: tuple[Imported, ...] = ()
 
     @classmethod
     def of(cls, engine: Engine) -> RunIdentity:
@@ -39,6 +43,7 @@ class RunIdentity(SearchRules, frozen=True, kw_only=True):
             operators=tuple(sorted(engine.operators)),
             source=engine.source,
             device=engine.device,
+            imported=tuple(Imported(each.kernel.digest, each.origin) for each in engine.imports),
             **{name: getattr(engine.settings, name) for name in SearchRules.__struct_fields__},
         )
 
@@ -68,17 +73,22 @@ class LineageDigest:
 
     def add(self, individual: Individual) -> None:
         """Take an individual; one whose number is due later waits for those before it."""
-        candidate, evaluation = individual.candidate, individual.evaluation
+        candidate = individual.candidate
+        kernel = None if candidate.kernel is None else candidate.kernel.digest
+        self.take(candidate.proposal, kernel, individual.evaluation)
+
+    def take(self, proposal: Proposal, kernel: str | None, evaluation: Evaluation) -> None:
+        """Take an individual by its proposal, its kernel's digest and its evaluation as settled."""
         parts = (
-            candidate.proposal,
-            candidate.kernel and candidate.kernel.digest,
+            proposal,
+            kernel,
             evaluation.status,
             evaluation.stage,
             evaluation.duplicate_of,
             evaluation.plan_digest,
             evaluation.measurements,
         )
-        self._early[individual.number] = msgspec.json.encode(parts)
+        self._early[proposal.number] = msgspec.json.encode(parts)
         while self._next in self._early:
             self._digest.update(self._early.pop(self._next))
             self._next += 1

@@ -57,6 +57,10 @@ class Individuals(Mapping[int, Individual]):
             self._beyond.remove(self._below)
             self._below += 1
 
+    def first(self, count: int) -> Mapping[int, Individual]:
+        """Return those that were settled first, as many as `count`, in settling order."""
+        return _First(self, self._order[:count])
+
     def __getitem__(self, number: int) -> Individual:
         individual = self._whole.get(number)
         if individual is not None:
@@ -75,3 +79,22 @@ class Individuals(Mapping[int, Individual]):
 
     def __len__(self) -> int:
         return len(self._order)
+
+
+class _First(Mapping[int, Individual]):
+    """Some of the individuals, which stay as they are while others are added."""
+
+    def __init__(self, individuals: Individuals, numbers: array[int]) -> None:
+        self._individuals = individuals
+        self._numbers = numbers
+
+    def __getitem__(self, number: int) -> Individual:
+        if number not in self._numbers:
+            raise KeyError(number)
+        return self._individuals[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)

@@ -16,7 +16,7 @@ Members = tuple[Individual, ...]
 
 
 class Islands:
-    """The populations of all islands. The seed is on each; any other individual on its proposal's island.
+    """The populations of all islands. Founders are on each; any other individual on its proposal's island.
 
     Attributes:
         members: who is on each island, best first.
@@ -42,7 +42,7 @@ class Islands:
         for individual in settled:
             proposal = individual.candidate.proposal
             self.repairs[proposal.island].settle(individual)
-            for island in range(len(arrived)) if proposal.number == 0 else (proposal.island,):
+            for island in range(len(arrived)) if proposal.generation == 0 else (proposal.island,):
                 arrived[island].append(individual)
         self.members = tuple(
             self._keep([*members[: self._rules.elites], *newcomers]) if newcomers else members

@@ -14,7 +14,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -24,7 +24,7 @@ import msgspec
 from evo.candidate import Kernel
 from evo.errors import JournalError, JournalVersionError, RunFolderError
 from evo.lock import FileLock
-from evo.records import Ended, Entry, Evaluated, Opened, Record
+from evo.records import Called, Ended, Entry, Evaluated, Opened, Record
 from evo.tables import LOOKUPS, SCHEMA, lay_out, plainly, require_file
 
 T = TypeVar("T")
@@ -96,6 +96,13 @@ class JournalReader:
         with plainly(self.path):
             rows = self._db.execute(query, (number,)).fetchall()
             return [msgspec.json.decode(body, type=Evaluated) for (body,) in rows]
+
+    def called(self, number: int) -> list[Called]:
+        """Return what was answered for a proposal, in order, whichever attempt it was for."""
+        query = "SELECT body FROM events WHERE kind = 'called' AND body ->> '$.number' = ? ORDER BY seq"
+        with plainly(self.path):
+            rows = self._db.execute(query, (number,)).fetchall()
+            return [msgspec.json.decode(body, type=Called) for (body,) in rows]
 
     def active_seconds(self) -> float:
         """Return the seconds that sessions were active: from each one's opening to its last record."""
@@ -201,9 +208,7 @@ class Journal(JournalReader):
         """
         kind = str(record.__struct_config__.tag)
         with self._writing(synced=isinstance(record, Opened | Ended)) as db:
-            for blob in blobs:
-                digest = hashlib.sha256(blob).hexdigest()
-                db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, blob))
+            _keep(db, blobs)
             row = (self._clock + time.monotonic(), kind, msgspec.json.encode(record).decode())
             db.execute("INSERT INTO events(at, kind, body) VALUES (?, ?, ?)", row)
 
@@ -212,8 +217,10 @@ class Journal(JournalReader):
         text = settings.encode()
         self.append(Opened(pid=os.getpid(), settings=hashlib.sha256(text).hexdigest()), text)
 
-    def set_meta(self, key: str, value: object) -> None:
-        """Set what goes by the key: any value that msgspec writes. `schema` is the journal's own.
+    def set_meta(self, key: str, value: object, *blobs: bytes) -> None:
+        """Set what goes by the key, with the blobs that it names: any value that msgspec writes.
+
+        `schema` is the journal's own.
 
         Raises:
             JournalError: it cannot be written.
@@ -221,6 +228,7 @@ class Journal(JournalReader):
         if key == "schema":
             raise ValueError("the journal alone sets its schema, got the key 'schema'")
         with self._writing(synced=True) as db:
+            _keep(db, blobs)
             row = (key, msgspec.json.encode(value).decode())
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
 
@@ -248,3 +256,10 @@ class Journal(JournalReader):
                 yield db
         if synced:
             self._synced = now
+
+
+def _keep(db: sqlite3.Connection, blobs: Iterable[bytes]) -> None:
+    """Keep blobs under their digests, each once."""
+    for blob in blobs:
+        digest = hashlib.sha256(blob).hexdigest()
+        db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, blob))

@@ -30,7 +30,7 @@ class Ledger:
         islands: the populations.
         population: all that are on any island when a generation has ended, best first.
         repeats: the kernels and plans settled so far.
-        purse: what was spent on all that was told, settled or not.
+        purse: what was spent on all that was asked, settled or not.
     """
 
     def __init__(self, rules: SearchRules, portfolio: Portfolio, purse: Purse | None = None) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 
 from evo.budget import Standing, time_used
-from evo.candidate import Candidate, Kernel
+from evo.candidate import Candidate, Kernel, Proposal
+from evo.chronicle import consult
 from evo.engine import Engine
-from evo.errors import KernevoError
+from evo.errors import KernevoError, Unanswered
 from evo.evaluation import Cost, Evaluation
-from evo.events import Event, Stopped
-from evo.fold import TASK, pending
-from evo.identity import IDENTITY, RunIdentity
+from evo.events import Event, Paused, Stopped
+from evo.fold import inscribe, pending
 from evo.journal import Journal
 from evo.making import make, malformed, writable
 from evo.past import JournalPast
@@ -30,7 +31,8 @@ class Search:
     Proposals go ahead of evaluations, each up to its own number in flight; in steady mode no more are owed
     than both numbers together, so that what is asked knows of what was told. A proposal is in the journal
     before an operator hears of it, an evaluation before engine and trackers do, so whatever kills the process
-    costs at most what was in flight, which the next session makes again.
+    costs at most what was in flight, which the next session makes again. A proposal whose reply does not come
+    is left owed while the others go on; once nothing else is left to do, the session ends in order.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Search:
                 f"got an evaluator {evaluator.source} on {evaluator.device}"
             )
         engine.lean_on(JournalPast(journal))
+        consult(engine, journal)
         self._engine = engine
         self._evaluator = evaluator
         self._journal = journal
@@ -58,13 +61,15 @@ class Search:
         self._owed = deque(pending(journal, engine))
         self._proposing = asyncio.Semaphore(engine.settings.proposals_in_flight)
         self._evaluating = asyncio.Semaphore(engine.settings.evaluations_in_flight)
-        self._told = asyncio.Event()
+        self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
+        self._waiting = 0
         self._interrupted = False
 
-    async def run(self, settings: str) -> str | None:
-        """Search until the engine stops or the time is used, and return why; None if `stop` interrupted.
+    async def run(self, settings: str) -> str | Paused | None:
+        """Search until the engine stops, the time is used, or all that is owed waits for replies.
 
+        Return why it stopped, or that it paused and how many proposals wait; None if `stop` interrupted.
         Takes the resolved settings' text, for the journal. May be called once. A run that had stopped before,
         and whose budget leaves nothing to do, evaluates nothing and journals nothing.
 
@@ -80,15 +85,17 @@ class Search:
             if self._had_ended():
                 return reason
         self._journal.open_session(settings)
-        if self._journal.meta(IDENTITY, RunIdentity) is None:
-            self._journal.set_meta(TASK, self._engine.task)
-            self._journal.set_meta(IDENTITY, RunIdentity.of(self._engine))
+        inscribe(self._journal, self._engine)
         if reason is not None:
             self._publish(ending)
             return reason
         if not self._interrupted:
             await self._interruptible(used)
-        return self._engine.stopped
+        if self._engine.stopped is not None or self._interrupted:
+            return self._engine.stopped
+        paused = Paused(waiting=self._waiting)
+        self._publish([paused])
+        return paused
 
     def stop(self) -> None:
         """Interrupt the session from within its event loop: what is in flight is cancelled and stays owed."""
@@ -138,8 +145,10 @@ class Search:
             if proposal is not None:
                 self._journal.append(Asked(proposal=proposal))
                 return Pending(proposal=proposal)
-            self._told.clear()
-            await self._told.wait()
+            if self._all_wait():
+                return None
+            self._news.clear()
+            await self._news.wait()
         return None
 
     def _keeps_up(self) -> bool:
@@ -148,17 +157,35 @@ class Search:
         ahead = settings.proposals_in_flight + settings.evaluations_in_flight
         return settings.mode is Mode.GENERATIONAL or len(self._engine.pending) < ahead
 
+    def _all_wait(self) -> bool:
+        """Return whether all that is owed waits for replies."""
+        return self._waiting > 0 and len(self._engine.pending) == self._waiting
+
     async def _see_through(self, owed: Pending) -> None:
-        """Take one proposal all the way to the engine."""
+        """Take one proposal all the way to the engine, or leave it owed if its reply does not come."""
+        begun = time.monotonic()
         try:
-            candidate = owed.candidate or await make(owed.proposal, self._engine)
+            candidate = owed.candidate or await self._made(owed.proposal)
+        except Unanswered:
+            self._waiting += 1
+            self._news.set()
+            return
         finally:
             self._proposing.release()
-        evaluation = await self._evaluate_finally(candidate, owed.attempt)
+        making_seconds = time.monotonic() - begun
+        evaluation = await self._evaluate_finally(candidate, owed.attempt, making_seconds)
         self._publish(self._engine.tell(candidate, evaluation))
-        self._told.set()
+        self._news.set()
 
-    async def _evaluate_finally(self, candidate: Candidate, attempt: int) -> Evaluation:
+    async def _made(self, proposal: Proposal) -> Candidate:
+        """Return the candidate, which has cost at least what was paid for replies that were kept for it."""
+        candidate = await make(proposal, self._engine)
+        paid = candidate.spend.at_least(self._engine.charged(proposal.number))
+        return candidate if paid == candidate.spend else msgspec.structs.replace(candidate, spend=paid)
+
+    async def _evaluate_finally(
+        self, candidate: Candidate, attempt: int, making_seconds: float
+    ) -> Evaluation:
         """Return the evaluation that counts, journalled: the first that is no TIMEOUT, or the last."""
         evaluation = await self._evaluate(candidate)
         kernel = candidate.kernel
@@ -172,9 +199,13 @@ class Search:
             redraws=candidate.redraws,
             spend=candidate.spend,
             request=candidate.request,
+            origin=candidate.origin,
+            making_seconds=making_seconds,
         )
         self._journal.append(record, *([] if kernel is None else [kernel.source.encode()]))
-        return evaluation if record.final else await self._evaluate_finally(candidate, attempt + 1)
+        if record.final:
+            return evaluation
+        return await self._evaluate_finally(candidate, attempt + 1, making_seconds)
 
     async def _evaluate(self, candidate: Candidate) -> Evaluation:
         """Return the verdict, without asking the evaluator where it is known."""

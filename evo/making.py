@@ -9,13 +9,13 @@ import msgspec
 from evo.candidate import Candidate, Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Stage, Status
-from evo.proposing import SEED_OPERATOR
+from evo.proposing import IMPORT_OPERATOR, SEED_OPERATOR
 from evo.protocols import Draft, Malformed
 from evo.syntax import syntax_digest
 
 
 async def make(proposal: Proposal, engine: Engine) -> Candidate:
-    """Return the candidate that the proposal's operator makes; the task's seed kernel for proposal 0.
+    """Return the candidate that the proposal's operator makes; a founder is the seed kernel or an import.
 
     A kernel that repeats a settled one, comments, layout and local names aside, is made again with a key of
     its own, as often as the settings say; the last one counts, whatever it is. In generational mode the
@@ -25,6 +25,12 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
         seed = engine.task.seed
         summary, syntax = "the task's seed kernel", syntax_digest(seed.source)
         return Candidate(proposal=proposal, kernel=seed, summary=summary, syntax=syntax)
+    if proposal.operator == IMPORT_OPERATOR:
+        chosen = engine.imports[proposal.number - 1]
+        return Candidate(
+            proposal=proposal, kernel=chosen.kernel, summary=f"from {chosen.origin}",
+            syntax=syntax_digest(chosen.kernel.source), origin=chosen.origin,
+        )  # fmt: skip
     candidate = await _draw(proposal, engine)
     for attempt in range(1, engine.settings.redraws + 1):
         if not engine.repeats(candidate):

@@ -16,7 +16,13 @@ from evo.settings import SearchSettings
 from evo.task import Task
 
 SEED_OPERATOR = "seed"
-"""The operator's name of proposal 0, the task's seed kernel; no other operator may bear it."""
+"""The operator's name of proposal 0, the task's seed kernel."""
+
+IMPORT_OPERATOR = "imported"
+"""The operator's name of proposals whose kernel an earlier run made."""
+
+FOUNDING = frozenset({SEED_OPERATOR, IMPORT_OPERATOR})
+"""The operators' names of generation 0; no operator that makes a kernel may bear them."""
 
 DRAWS = 8
 """Times that parents are drawn before the population is gone through in order."""
@@ -27,10 +33,15 @@ def stream(seed: int, number: int) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()))
 
 
-def seed_proposal(seed: int) -> Proposal:
-    """Return proposal 0: the task's seed kernel."""
-    key = stream(seed, 0).getrandbits(64)
-    return Proposal(number=0, operator=SEED_OPERATOR, parents=(), generation=0, key=key)
+def founding_proposals(seed: int, imports: int) -> tuple[Proposal, ...]:
+    """Return the proposals of generation 0: the task's seed kernel, then as many imports."""
+    names = (SEED_OPERATOR, *(IMPORT_OPERATOR,) * imports)
+    return tuple(
+        Proposal(
+            number=number, operator=name, parents=(), generation=0, key=stream(seed, number).getrandbits(64)
+        )
+        for number, name in enumerate(names)
+    )
 
 
 class Proposer(Protocol):
@@ -49,9 +60,9 @@ class SelectingProposer:
         self, task: Task, settings: SearchSettings, operators: Mapping[str, Operator], portfolio: Portfolio
     ) -> None:
         for name, operator in operators.items():
-            if name != operator.name or name == SEED_OPERATOR:
+            if name != operator.name or name in FOUNDING:
                 raise ValueError(
-                    f"an operator goes by its own name, which is not {SEED_OPERATOR!r}: "
+                    f"an operator goes by its own name, which is none of {sorted(FOUNDING)}: "
                     f"got {operator.name!r} under {name!r}"
                 )
         self._task = task

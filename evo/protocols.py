@@ -66,6 +66,13 @@ class Chronicle(Protocol):
     def individuals(self) -> Mapping[int, Individual]:
         """All settled individuals by number."""
 
+    def settled(self, proposal: Proposal) -> Mapping[int, Individual]:
+        """Return the individuals that were settled when an owed proposal was asked, in settling order.
+
+        They stay the same until it is told, whatever is settled meanwhile and in later sessions too. So a
+        request that builds on no others is the same whenever it is made, and its reply is found again.
+        """
+
     def reply(self, proposal: Proposal, request: bytes) -> bytes | None:
         """Return what was kept for the request of a proposal, by its number and attempt; None if nothing."""
 
@@ -92,6 +99,14 @@ class Spending(Protocol):
     @property
     def most(self) -> Spend:
         """The most that one answer may cost, all calls that it takes included."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """Whoever holds something open, such as connections, while it is asked: an operator, a provider."""
+
+    async def aclose(self) -> None:
+        """Close it, whether it was opened or closed before or not; asked again, it opens it anew."""
 
 
 class Portfolio(Protocol):

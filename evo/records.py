@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evo.candidate import FREE, Candidate, Kernel, Proposal, Spend
+from evo.candidate import FREE, Candidate, Kernel, Origin, Proposal, Spend
 from evo.evaluation import Evaluation, Status
 
 ATTEMPTS = 2
@@ -40,7 +40,8 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
         evaluation: as the evaluator said it; repeats are found by the fold.
         syntax, redraws: the candidate's; journals of before hold neither.
         spend: what was paid for the candidate, however often it is evaluated.
-        request: the candidate's.
+        request, origin: the candidate's.
+        making_seconds: time that its operator took, however often it is evaluated.
     """
 
     number: int
@@ -52,12 +53,14 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defa
     redraws: int = 0
     spend: Spend = FREE
     request: str | None = None
+    origin: Origin | None = None
+    making_seconds: float = 0.0
 
     def candidate(self, proposal: Proposal, kernel: Kernel | None) -> Candidate:
         """Return the candidate that was told, made for this proposal, with its kernel if it has one."""
         return Candidate(
             proposal=proposal, kernel=kernel, summary=self.summary, syntax=self.syntax, redraws=self.redraws,
-            spend=self.spend, request=self.request,
+            spend=self.spend, request=self.request, origin=self.origin,
         )  # fmt: skip
 
     @property

@@ -29,14 +29,20 @@ class Repeats:
 
         Must be called in settling order. A repeat of a repeat refers to the first of all.
         """
-        digests = list(_told(candidate))
-        if evaluation.plan_digest is not None:
-            digests.append(_key("plan", evaluation.plan_digest))
+        kernel = None if candidate.kernel is None else candidate.kernel.digest
+        return self.settle_told(candidate.number, kernel, candidate.syntax, evaluation)
+
+    def settle_told(
+        self, number: int, kernel: str | None, syntax: str | None, evaluation: Evaluation
+    ) -> Evaluation:
+        """Return the evaluation as `settle`, of a candidate that is known by its digests alone."""
+        identities = (("kernel", kernel), ("syntax", syntax), ("plan", evaluation.plan_digest))
+        digests = [_key(kind, digest) for kind, digest in identities if digest is not None]
         known = [self._firsts[digest] for digest in digests if digest in self._firsts]
-        first = min(known, default=candidate.number)
+        first = min(known, default=number)
         for digest in digests:
             self._firsts.setdefault(digest, first)
-        return evaluation if first == candidate.number else evaluation.as_duplicate_of(first)
+        return evaluation if first == number else evaluation.as_duplicate_of(first)
 
 
 def _told(candidate: Candidate) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from evo.candidate import Proposal
 from evo.engine import Engine
 from evo.errors import RunFolderError
 from evo.events import Event
-from evo.fold import TASK, unlimited
+from evo.fold import TASK, recorded_imports, unlimited
 from evo.identity import IDENTITY, RunIdentity
 from evo.islands import Islands
 from evo.journal import JournalReader
@@ -41,7 +41,10 @@ def recorded_engine(journal: JournalReader) -> Engine:
     task, identity = recorded_task(journal)
     asked = (entry.record.proposal for entry in journal.entries() if isinstance(entry.record, Asked))
     proposer = RecordedProposer({proposal.number: proposal for proposal in asked})
-    return Engine(task, identity.settings(), {}, _NoChoice(), identity.source, identity.device, proposer)
+    return Engine(
+        task, identity.settings(), {}, _NoChoice(), identity.source, identity.device, proposer,
+        recorded_imports(journal),
+    )  # fmt: skip
 
 
 def replay(journal: JournalReader, engine: Engine) -> Iterator[Event]:

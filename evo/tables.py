@@ -28,9 +28,11 @@ LOOKUPS = (
     "CREATE INDEX IF NOT EXISTS syntaxes ON events(substr(body ->> '$.syntax', 1, 16)) WHERE kind = 'told'",
     "CREATE INDEX IF NOT EXISTS plans ON events(substr(body ->> '$.evaluation.plan_digest', 1, 16)) "
     "WHERE kind = 'told'",
+    "CREATE UNIQUE INDEX IF NOT EXISTS called_once "
+    "ON events(body ->> '$.number', body ->> '$.attempt', body ->> '$.request') WHERE kind = 'called'",
 )
-"""Indices by the first half of half a digest: enough to find by, and a quarter of its length to keep. A
-journal that lacks them is read all the same, and gets them when it is next opened for writing."""
+"""Indices that a journal may lack: it is read all the same, and gets them when it is next opened for writing.
+Kernels, syntaxes and plans go by the first quarter of their digest: enough to find by."""
 
 
 def require_file(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import entry_points
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from evo.engine import Engine
 from evo.errors import TargetError
 from evo.evaluation import Evaluation, Source
+from evo.imports import Import
 from evo.task import Task
 from experiments.settings import RunSettings
 from fitness.cascade import Cascade
@@ -22,6 +23,9 @@ from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
+from operators.llm.contract import Provider
+from operators.llm.prices import check_priced
+from operators.llm.target import Target
 from operators.settings import build_operators, build_portfolio
 
 TRITON_BACKENDS = {"cuda": "nvidia", "hip": "amd"}
@@ -49,17 +53,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return Source.MODELLED if self.gpu is None else Source.MEASURED
 
 
-def build_engine(settings: RunSettings, task: Task) -> Engine:
-    """Return a fresh engine for a run.
+def build_engine(
+    settings: RunSettings, task: Task, imports: Sequence[Import] = (), provider: Provider | None = None
+) -> Engine:
+    """Return a fresh engine for a run that begins with the imports, if any.
+
+    A provider answers for its models, or else whoever the settings name.
 
     Raises:
         UsageError: settings that cannot be had, such as a target that cannot be built for.
     """
+    check_priced(settings.operators.llm.models, settings.search.budget)
     place = located(settings.fitness)
-    operators = build_operators(settings.operators, place.device.backend)
+    operators = build_operators(settings.operators, place.device.backend, provider, target_of(place.device))
     return Engine(
         task, settings.search, operators, build_portfolio(settings.operators, operators),
-        place.source, place.label,
+        place.source, place.label, imports=imports,
     )  # fmt: skip
 
 
@@ -103,6 +112,15 @@ def buildable(target: str) -> Device:
             f"the installed one has {', '.join(installed) or 'none'}"
         )
     return device
+
+
+def target_of(device: Device) -> Target:
+    """Return what language models are told of a device."""
+    alike = {name: getattr(device, name) for name in Target.__struct_fields__ if hasattr(device, name)}
+    return Target(
+        name=device.product, warps_per_unit=device.warps_per_simd * device.simds,
+        vector_flops=2.0 * device.lanes_per_unit * device.units * device.clock_hz, **alike,
+    )  # fmt: skip
 
 
 @contextlib.asynccontextmanager

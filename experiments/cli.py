@@ -14,11 +14,18 @@ from typing import Any
 import click
 
 from evo.errors import RunFailure, UsageError
-from experiments import commands
-from experiments.console import output
+from experiments import commands, exchange
+from experiments.console import give_up, output, writing
 from experiments.tracking_settings import cut
 
 LONGEST_MESSAGE = 600
+
+
+class _Whole(click.IntRange):
+    """A whole number, and called so."""
+
+    name = "whole number"
+
 
 RUN = click.argument("run", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -37,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _refuse("interrupted", 130)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        give_up()
         return 0
     return result if isinstance(result, int) else 0
 
@@ -55,14 +62,27 @@ def cli(context: click.Context) -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the config.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; default runs/<task>-<time>.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the search; drawn if not given.")
-@click.option("--quiet", is_flag=True, help="No progress line.")
+@click.option("--seed", type=_Whole(min=0), help="Seed of the search; drawn if not given.")
+@click.option(
+    "--from", "sources", multiple=True, metavar="RUN[:ID]",
+    help="Begin with the elites of an earlier run, or with one of its candidates.",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print the result alone.")
 def run_command(
-    config: Path, changes: tuple[str, ...], out: Path | None, seed: int | None, quiet: bool
+    config: Path,
+    changes: tuple[str, ...],
+    out: Path | None,
+    seed: int | None,
+    sources: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """Search as CONFIG says."""
-    seeded = changes if seed is None else (*changes, f"search.seed={seed}")
-    return commands.run(config, seeded, out, quiet)
+    seeded = () if seed is None else (f"search.seed={seed}",)
+    for source in sources:
+        if not source.isprintable():
+            raise UsageError(f"a run to begin with must have a name that can be printed, got {source!r}")
+    warm = (f"warm_start={json.dumps(sources, ensure_ascii=False)}",) if sources else ()
+    return commands.run(config, (*changes, *seeded, *warm), out, quiet)
 
 
 @cli.command()
@@ -70,7 +90,7 @@ def run_command(
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting, such as a budget."
 )
-@click.option("--quiet", is_flag=True, help="No progress line.")
+@click.option("--quiet", is_flag=True, help="Print the result alone.")
 def resume(run: Path, changes: tuple[str, ...], quiet: bool) -> int:
     """Go on with RUN where it stopped; nothing is evaluated twice."""
     return commands.resume(run, changes, quiet)
@@ -94,7 +114,7 @@ def best(run: Path, as_json: bool) -> None:
 
 @cli.command()
 @RUN
-@click.argument("number", type=click.IntRange(min=0), required=False)
+@click.argument("number", type=_Whole(min=0), required=False)
 @click.option("--ancestors", "show", flag_value="ancestors", help="All that NUMBER comes from.")
 @click.option("--descendants", "show", flag_value="descendants", help="All that comes from NUMBER.")
 @click.option("--all", "show", flag_value="all", help="Every candidate, rejected ones included.")
@@ -104,6 +124,7 @@ def best(run: Path, as_json: bool) -> None:
     metavar="URI",
     help="Ask MLflow at URI, or `mlflow` for MLFLOW_TRACKING_URI; RUN is then a run's id or name there.",
 )
+@click.option("--prompt", "show", flag_value="prompt", help="What models were asked for NUMBER and said.")
 @JSON
 def lineage(run: Path, number: int | None, show: str | None, store: str | None, as_json: bool) -> None:
     """Print the line of descent of candidate NUMBER of RUN, or of the best."""
@@ -143,6 +164,27 @@ def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> in
 
 @cli.command()
 @RUN
+@click.option("--count", type=click.IntRange(min=1), help="Requests to write at most; default all that wait.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write the batch to.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+@JSON
+def ask(run: Path, count: int | None, out: Path, quiet: bool, as_json: bool) -> int:
+    """Write what RUN asks of models to a file, as a batch in OpenAI's format."""
+    return exchange.ask(run, count, out, quiet, _printer(as_json))
+
+
+@cli.command()
+@RUN
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="No progress line.")
+@JSON
+def tell(run: Path, file: Path, quiet: bool, as_json: bool) -> int:
+    """Go on with RUN with the replies in FILE, the results of a batch that `kernevo ask` wrote."""
+    return exchange.tell(run, file, quiet, _printer(as_json))
+
+
+@cli.command()
+@RUN
 @click.option("--uri", help="Tracking URI; default the run's own.")
 def sync(run: Path, uri: str | None) -> None:
     """Rebuild RUN in MLflow from its journal."""
@@ -160,10 +202,11 @@ def _printer(as_json: bool) -> commands.Printer:
     """Return what prints a command's report: tables for people, or one JSON object."""
 
     def show(data: Any, table: Any) -> None:
-        if as_json:
-            click.echo(json.dumps(data))
-        else:
-            table(output())
+        with writing():
+            if as_json:
+                click.echo(json.dumps(data))
+            else:
+                table(output())
 
     return show
 

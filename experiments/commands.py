@@ -8,7 +8,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,25 +19,36 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from evo.candidate import Kernel, Proposal
+from evo.account import Account, account_of, recorded_digest
+from evo.candidate import Kernel
 from evo.credit import Credits, credits_of
-from evo.engine import Engine
-from evo.errors import UsageError
+from evo.errors import SeedError, UsageError
 from evo.evaluation import Evaluation, Status
-from evo.events import Settled
-from evo.identity import LineageDigest
+from evo.events import Paused
 from evo.journal import JournalReader
 from evo.lineage import Lineage
 from evo.objective import Individual
-from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
-from evo.replay import recorded_engine, recorded_task, replay
+from evo.pace import pace_of
+from evo.past import JournalPast
+from evo.replay import recorded_task
 from evo.task import Role, Task
-from experiments import console, render
-from experiments.build import build_engine, buildable, located, open_evaluator
+from experiments import console, render, render_lineage, render_status
+from experiments.build import buildable, located, open_evaluator
+from experiments.descent import Descent, earlier, recorded_descent
 from experiments.doctor import examine, show_findings
+from experiments.models import asked_models
+from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
-from experiments.run_folder import JOURNAL, SETTINGS, default_run_folder, existing_run_folder, new_run_folder
-from experiments.session import Session, begin, go_on, search
+from experiments.render_outcome import show_outcome
+from experiments.run_folder import (
+    BEST,
+    JOURNAL,
+    SETTINGS,
+    default_run_folder,
+    existing_run_folder,
+    new_run_folder,
+)
+from experiments.session import Session, begin, fresh_engine, go_on, search
 from experiments.settings import read_settings
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
@@ -53,10 +65,9 @@ INTERRUPTED = 130
 
 def run(config: Path, changes: Sequence[str], out: Path | None, quiet: bool) -> int:
     """Begin a run and search until it stops; return the exit code."""
-    settings = read_settings(config, changes)
-    task = load_task(settings.task)
-    engine = build_engine(settings, task)
-    folder = new_run_folder(out) if out else default_run_folder(task.name, datetime.now())
+    settings = read_settings(config, changes, os.environ)
+    engine = fresh_engine(settings)
+    folder = new_run_folder(out) if out else default_run_folder(engine.task.name, datetime.now())
     return _search(begin(folder, settings, engine), quiet)
 
 
@@ -70,11 +81,12 @@ def resume(folder: Path, changes: Sequence[str], quiet: bool) -> int:
 def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
     with _reading(folder) as journal:
-        engine, digest = _replayed(journal)
-        credits = credits_of(journal)
+        account, credits, pace = account_of(journal), credits_of(journal), pace_of(journal, time.time())
+        run = _overview(journal, account, credits)
+        digest = recorded_digest(journal, account.settled)
         show(
-            render.status_data(folder, engine, credits, digest),
-            lambda console: _print_status(console, engine, credits),
+            render_status.status_data(folder, run, credits, account, pace, digest),
+            lambda console: render_status.show_status(console, run, credits, account, pace),
         )
 
 
@@ -93,47 +105,50 @@ def best(folder: Path, show: Printer) -> None:
 
 
 def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> None:
-    """Report the line of descent of a candidate, or those related to it; nothing is folded."""
+    """Report the line of descent of a candidate, those related to it, or what models were asked for it."""
     with _reading(folder) as journal:
-        proposals, individuals = RecordedProposals(journal), RecordedIndividuals(journal)
-        start = credits_of(journal).elite if number is None else number
-        if start is None or 0 not in proposals:
-            raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
-        numbers = _related(proposals, start, relation)
-        seed = individuals[0].evaluation
-        title = f"{_task_of(journal).name} on {seed.device} ({seed.source})"
+        descent = recorded_descent(folder, journal)
+        start = descent.elite if number is None else number
+        if relation == "prompt":
+            calls = calls_for(journal, start)
+            show(calls_data(start, calls), lambda console: show_calls(console, start, calls))
+            return
+        if relation == "line":
+            with earlier(folder, descent.origin(start)) as former:
+                line = [(descent, start), *former]
+                show(render_lineage.line_data(line), lambda console: render_lineage.show_line(console, line))
+            return
+        numbers = _related(descent, start, relation)
         show(
-            render.lineage_data(individuals, numbers),
-            lambda console: render.show_candidates(
-                console, title, individuals, numbers, steps=relation == "line"
+            render_lineage.lineage_data(descent.individuals, numbers),
+            lambda console: render_lineage.show_candidates(
+                console, descent.title, descent.individuals, numbers, steps=False
             ),
         )
 
 
 def tracked_lineage(store: str, run: str, number: int | None, relation: str, show: Printer) -> None:
-    """Report as `lineage` does, from what MLflow holds of a run alone; it has no sources of kernels."""
-    from experiments.tracking_lineage import members  # MLflow takes seconds to import
+    """Report as `lineage` does, from what MLflow holds of a run alone; it has no sources of most kernels."""
+    from experiments.tracking_lineage import tracked  # MLflow takes seconds to import
 
     named = None if store == "mlflow" else store
     if named is None and "MLFLOW_TRACKING_URI" not in os.environ:
         raise UsageError("--from mlflow asks the store that MLFLOW_TRACKING_URI names, it is not set")
-    found = members(TrackingSettings(uri=named).store(Path("runs"), os.environ), run)
-    individuals = {each: member.individual for each, member in found.items()}
-    passed = [each for each in individuals.values() if each.evaluation.passed]
-    fastest = min(passed, key=lambda each: (-each.fitness.values[1], each.number), default=None)
-    start = number if number is not None or fastest is None else fastest.number
-    if start is None or 0 not in individuals:
-        raise UsageError(f"run {run} has no lineage in MLflow yet: nothing is evaluated")
-    numbers = _related(individuals, start, relation)
-    data = render.lineage_data(individuals, numbers)
-    for each in data["candidates"]:
-        each["kernel"] = found[each["number"]].kernel_digest
-    seed = individuals[0].evaluation
-    title = f"{run} on {seed.device} ({seed.source})"
+    if relation == "prompt":
+        raise UsageError("--prompt reads a run folder; MLflow shows what models were asked as traces")
+    found = tracked(TrackingSettings(uri=named).store(Path("runs"), os.environ), run)
+    descent = found.descent
+    start = descent.elite if number is None else number
+    if relation == "line":
+        line = [(descent, start)]
+        data = render_lineage.line_data(line)
+        show(found.with_digests(data), lambda console: render_lineage.show_line(console, line))
+        return
+    numbers = _related(descent, start, relation)
     show(
-        data,
-        lambda console: render.show_candidates(
-            console, title, individuals, numbers, steps=relation == "line"
+        found.with_digests(render_lineage.lineage_data(descent.individuals, numbers)),
+        lambda console: render_lineage.show_candidates(
+            console, descent.title, descent.individuals, numbers, steps=False
         ),
     )
 
@@ -190,10 +205,11 @@ def sync(folder: Path, uri: str | None) -> None:
     existing_run_folder(folder, SETTINGS, JOURNAL)
     store, synced = sync_run(folder, uri)
     done = "replaced" if synced.replaced else "brought up to date"
-    console.output().print(
-        f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
-        f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
-    )
+    with console.writing():
+        console.output().print(
+            f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
+            f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
+        )
 
 
 def doctor(show: Printer) -> None:
@@ -208,19 +224,34 @@ def _search(session: Session, quiet: bool) -> int:
         modelled = located(session.settings.fitness).reason
         if modelled and not quiet:
             console.messages().print(f"nothing is measured: {modelled}; latencies are modelled")
-        reason = _watched(session, quiet)
+        asked = asked_models(session.settings, session.engine.operators, os.environ)
+        if asked and not quiet:
+            console.messages().print(asked, soft_wrap=True)
+        ending = watched(session, quiet)
         if not quiet:
-            out = console.output()
-            credits = credits_of(session.journal)
-            render.show_outcome(out, session.folder, session.engine, credits, reason)
-            if session.settings.tracking.enabled:
-                store = without_secrets(store_uri(session.folder, session.settings))
-                out.print(f"see it: {_viewer(store)}")
-    return 0 if reason else INTERRUPTED
+            with console.writing():
+                _show_end(console.output(), session, ending)
+        elif session.engine.elite is not None:
+            with console.writing():
+                click.echo(_result(session.folder, session.engine.elite))
+    return 0 if ending else INTERRUPTED
 
 
-def _watched(session: Session, quiet: bool) -> str | None:
-    """Search and return why it stopped; None if it was interrupted, at whatever moment."""
+def _show_end(out: Console, session: Session, ending: str | Paused | None) -> None:
+    """Print how a session ended."""
+    show_outcome(out, session.folder, session.engine, credits_of(session.journal), ending)
+    if session.settings.tracking.enabled:
+        store = without_secrets(store_uri(session.folder, session.settings))
+        out.print(f"see it: {_viewer(store)}")
+
+
+def _result(folder: Path, elite: Individual) -> str:
+    """Return in a line what a search has come to."""
+    return f"{folder / BEST}: {elite.speedup or 0:.2f}x the seed kernel ({elite.evaluation.source})"
+
+
+def watched(session: Session, quiet: bool) -> str | Paused | None:
+    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
     try:
         with watching(session, quiet) as trackers:
             return asyncio.run(search(session, trackers))
@@ -248,16 +279,13 @@ def _reading(folder: Path) -> Iterator[JournalReader]:
         yield journal
 
 
-def _related(
-    members: Mapping[int, Proposal] | Mapping[int, Individual], start: int, relation: str
-) -> tuple[int, ...]:
-    """Return the numbers of a candidate's relations: its line, ancestors or descendants, or all there are."""
-    family = Lineage(members)
+def _related(descent: Descent, start: int, relation: str) -> tuple[int, ...]:
+    """Return the numbers of a candidate's ancestors or descendants, or of all there are."""
+    family = Lineage(descent.proposals)
     related: dict[str, Callable[[int], tuple[int, ...]]] = {
-        "line": family.line,
         "ancestors": family.ancestors,
         "descendants": family.descendants,
-        "all": lambda _: tuple(members),
+        "all": lambda _: tuple(descent.proposals),
     }
     return related[relation](start)
 
@@ -267,19 +295,24 @@ def _task_of(journal: JournalReader) -> Task:
     return recorded_task(journal)[0]
 
 
-def _replayed(journal: JournalReader) -> tuple[Engine, str]:
-    """Return the engine of a run as far as it came, and its lineage's digest."""
-    engine, digest = recorded_engine(journal), LineageDigest()
-    for event in replay(journal, engine):
-        if isinstance(event, Settled):
-            digest.add(event.individual)
-    return engine, digest.hexdigest()
+def _overview(journal: JournalReader, account: Account, credits: Credits) -> render.Overview:
+    """Return what the tables of a run show of it as a whole.
 
-
-def _print_status(console: Console, engine: Engine, credits: Credits) -> None:
-    render.show_table(console, engine, credits)
-    reason = engine.stopped
-    console.print(f"stopped: {reason}" if reason else "not stopped: searching, or interrupted")
+    Raises:
+        SeedError: the seed kernel did not pass.
+    """
+    task, identity = recorded_task(journal)
+    past = JournalPast(journal)
+    begun = credits.elite is not None
+    seed = journal.told(0)
+    if seed and seed[-1].final and not seed[-1].evaluation.passed:
+        raise SeedError.of(task.name, seed[-1].evaluation.status, seed[-1].evaluation.feedback)
+    return render.Overview(
+        task=task.name, device=identity.device, source=identity.source, told=account.told,
+        generations=account.generation,
+        elite=None if credits.elite is None else past.individual(credits.elite),
+        baseline=past.individual(0).evaluation if begun else None,
+    )  # fmt: skip
 
 
 def _viewer(store: str) -> str:

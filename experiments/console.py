@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
+from typing import NoReturn
 
 from rich.console import Console
+
+from evo.errors import RunFailure
 
 AS_WIDE_AS_NEEDED = 10_000
 """Columns of what is no terminal: tables take what they need of it."""
 
 
+class _Candid(Console):
+    """A console that leaves it to its user what follows when nobody reads any more."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise what was raised."""
+        raise
+
+
 def output() -> Console:
     """Return the console of standard output."""
     terminal = sys.stdout.isatty()
-    return Console(
+    return _Candid(
         highlight=False, markup=False, emoji=False, soft_wrap=True, force_terminal=terminal,
         width=None if terminal else AS_WIDE_AS_NEEDED,
     )  # fmt: skip
@@ -24,3 +38,27 @@ def messages() -> Console:
     return Console(
         stderr=True, highlight=False, markup=False, emoji=False, force_terminal=sys.stderr.isatty()
     )
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Write to standard output, all of it; whoever reads may go before the end.
+
+    Raises:
+        RunFailure: it cannot be written, as a full disk cannot.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        give_up()
+    except OSError as error:
+        give_up()
+        raise RunFailure(f"output must be writable, got {error.strerror}") from None
+
+
+def give_up() -> None:
+    """Let what is still to be written go nowhere, so that the interpreter's end does not fail over it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from evo.budget import counted
 from evo.evaluation import Source
 from evo.events import Event, GenerationEnded
 from experiments.tally import Tally
@@ -46,6 +47,7 @@ class Progress:
         self._tally.stopped = None
         self._first = self._tally.told
         self._begun: float | None = None
+        self._counted: tuple[float, int] | None = None
         self._drawn = 0.0
         self._live: Live | None = None
         self._closed = False
@@ -68,6 +70,8 @@ class Progress:
         """Take note of an event and show it."""
         self.start()
         self._tally.add(event)
+        if self._counted is None and self._tally.told > self._first:
+            self._counted = (self._clock(), self._tally.told)
         if self._live is not None:
             if isinstance(event, GenerationEnded) or self._clock() - self._drawn >= SECONDS_A_FRAME:
                 self._draw()
@@ -90,6 +94,8 @@ class Progress:
     def _end(self) -> str:
         if self._tally.stopped is not None:
             return f"stopped: {self._tally.stopped}"
+        if self._tally.waiting:
+            return f"waiting for replies to {counted(self._tally.waiting, 'proposal')}"
         return "interrupted" if self._tally.failed is None else "failed"
 
     def _line(self) -> str:
@@ -98,17 +104,23 @@ class Progress:
         parts = [f"gen {tally.generation}", f"{tally.told}{budget} evaluated"]
         if tally.best is not None:
             parts.append(f"best {tally.best:.2f}× ({self._source})")
-        rate = self._rate()
-        if rate:
-            parts.append(_rate(rate))
+        speed = self._rate()
+        if speed:
+            parts.append(rate(speed))
             if self._evaluations is not None and self._tally.stopped is None:
-                parts.append(f"ETA {_duration(max(0, self._evaluations - tally.told) / rate)}")
+                parts.append(f"ETA {duration(max(0, self._evaluations - tally.told) / speed)}")
         return " · ".join([*parts, tally.counts] if tally.counts else parts)
 
     def _rate(self) -> float:
-        """Return this session's evaluations a second; 0 while there is nothing to go by."""
-        elapsed = 0.0 if self._begun is None else self._clock() - self._begun
-        return (self._tally.told - self._first) / elapsed if elapsed > 0 else 0.0
+        """Return this session's evaluations a second; 0 while there is nothing to go by.
+
+        Time counts from the first evaluation on: before that, rooms start.
+        """
+        if self._counted is None:
+            return 0.0
+        since, told = self._counted
+        elapsed = self._clock() - since
+        return (self._tally.told - told) / elapsed if elapsed > 0 else 0.0
 
     def _draw(self) -> None:
         if self._live is not None:
@@ -127,7 +139,7 @@ class Progress:
         return line.replace(" · ", " | ").replace("×", "x").encode("ascii", "replace").decode()
 
 
-def _rate(per_second: float) -> str:
+def rate(per_second: float) -> str:
     """Return a rate in the largest unit of time that reads well."""
     for unit, seconds in (("s", 1), ("min", 60)):
         if per_second * seconds >= 1:
@@ -135,7 +147,7 @@ def _rate(per_second: float) -> str:
     return f"{per_second * 3600:.1f}/h"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return `m:ss`, or `h:mm:ss` from an hour on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

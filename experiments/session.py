@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from evo.engine import Engine
 from evo.errors import SettingsError
-from evo.fold import TASK, fold
+from evo.events import Paused
+from evo.fold import TASK, fold, inscribe, recorded_imports
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
-from evo.protocols import Tracker
+from evo.protocols import Closing, Operator, Tracker
 from evo.records import Opened
 from evo.tables import is_blank
 from evo.task import Task
@@ -24,6 +26,8 @@ from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_w
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task
 from experiments.tally import Tally
+from experiments.warm_start import imports_of
+from operators.llm.contract import Provider
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,16 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     past: Tally = msgspec.field(default_factory=Tally)
 
 
+def fresh_engine(settings: RunSettings, provider: Provider | None = None) -> Engine:
+    """Return the engine of a new run, with the kernels of the earlier runs that it begins with.
+
+    Raises:
+        UsageError: a task, settings or earlier runs that cannot be had.
+    """
+    task = load_task(settings.task)
+    return build_engine(settings, task, imports_of(settings, task), provider)
+
+
 def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
     """Return the session of a new run in an empty folder.
 
@@ -56,23 +70,24 @@ def begin(folder: Path, settings: RunSettings, engine: Engine) -> Session:
     return Session(folder=folder, settings=settings, journal=journal, engine=engine)
 
 
-def go_on(folder: Path, settings: RunSettings) -> Session:
+def go_on(folder: Path, settings: RunSettings, provider: Provider | None = None) -> Session:
     """Return the session of a run that was begun before.
 
-    The run keeps the task that it began with, whatever became of the task's folder.
+    The run keeps the task that it began with, whatever became of the task's folder. A provider answers for
+    its models in this session, whoever the settings name.
 
     Raises:
         UsageError: a run in use, or settings that differ in what must stay the same.
         JournalError: the journal does not fold.
     """
     if is_blank(folder / JOURNAL):  # killed before it was laid out
-        engine = build_engine(settings, load_task(settings.task))
+        engine = fresh_engine(settings, provider)
         journal = _first_journal(folder, engine)
         return Session(folder=folder, settings=settings, journal=journal, engine=engine)
     journal = Journal(folder / JOURNAL)
     try:
         _refuse_changes(journal, settings)
-        engine = build_engine(settings, journal.meta(TASK, Task) or load_task(settings.task))
+        engine = _engine_of(journal, settings, provider)
         past = Tally(fold(journal, engine))
         write_whole(folder / SETTINGS, settings.to_toml())
     except BaseException:
@@ -81,8 +96,8 @@ def go_on(folder: Path, settings: RunSettings) -> Session:
     return Session(folder=folder, settings=settings, journal=journal, engine=engine, past=past)
 
 
-async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
-    """Search until the run stops and return why; None if it was interrupted.
+async def search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
+    """Search until the run stops and return why, or until all waits for replies; None if it was interrupted.
 
     Interrupt (Ctrl-C) and termination signals end the session in order, also while the rooms still start;
     whatever was in flight is owed.
@@ -99,40 +114,64 @@ async def search(session: Session, trackers: Sequence[Tracker]) -> str | None:
     return reason
 
 
-def _cancel(work: asyncio.Task[str | None]) -> None:
+def _cancel(work: asyncio.Task[str | Paused | None]) -> None:
     work.cancel()
 
 
-async def _search(session: Session, trackers: Sequence[Tracker]) -> str | None:
+async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
-    async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:
+    async with (
+        _closing(session.engine.operators.values()),
+        open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator,
+    ):
         return await Search(session.engine, evaluator, session.journal, trackers).run(settings.to_toml())
+
+
+@contextlib.asynccontextmanager
+async def _closing(operators: Iterable[Operator]) -> AsyncIterator[None]:
+    """Close what operators hold open, however the session ends."""
+    try:
+        yield
+    finally:
+        for operator in operators:
+            if isinstance(operator, Closing):
+                await operator.aclose()
 
 
 def _first_journal(folder: Path, engine: Engine) -> Journal:
     """Return the journal of a run that has done nothing yet, and can be read from now on."""
     journal = Journal.create(folder / JOURNAL)
     try:
-        journal.set_meta(TASK, engine.task)
-        journal.set_meta(IDENTITY, RunIdentity.of(engine))
+        inscribe(journal, engine)
     except BaseException:
         journal.close()
         raise
     return journal
 
 
+def _engine_of(journal: JournalReader, settings: RunSettings, provider: Provider | None) -> Engine:
+    """Return a fresh engine for a journal; what was inscribed there counts, wherever it came from."""
+    task = journal.meta(TASK, Task)
+    if task is None or journal.meta(IDENTITY, RunIdentity) is None:  # killed before it was inscribed
+        return fresh_engine(settings, provider)
+    return build_engine(settings, task, recorded_imports(journal), provider)
+
+
 def _refuse_changes(journal: JournalReader, settings: RunSettings) -> None:
     """Refuse settings that would have asked for other candidates, and that the run's identity does not hold.
 
     Raises:
-        SettingsError: another task or other settings of operators than the run's first session had.
+        SettingsError: another task, other earlier runs or other settings of operators than the first
+            session of the run had.
     """
     opened = next((entry.record for entry in journal.entries() if isinstance(entry.record, Opened)), None)
     if opened is None:
         return
     begun = parse_settings(journal.blob(opened.settings).decode(), f"the settings in {journal.path}")
-    pairs = [("task", begun.task, settings.task)]
+    pairs: list[tuple[str, object, object]] = [
+        (name, getattr(begun, name), getattr(settings, name)) for name in ("task", "warm_start")
+    ]
     pairs += [
         (f"operators.{name}", getattr(begun.operators, name), getattr(settings.operators, name))
         for name in settings.operators.__struct_fields__

@@ -19,13 +19,18 @@ from evo.settings import SearchSettings
 from experiments.reading import read_text
 from experiments.tracking_settings import TrackingSettings
 from fitness.settings import FitnessSettings
+from operators.llm.environment import with_models
+from operators.llm.settings import LlmSettings
 from operators.settings import OperatorSettings
 
 KINDS = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false",
-    "object": "a table of settings",
+    "object": "a table of settings", "array": "a list",
 }  # fmt: skip
 """What msgspec calls a type, in words."""
+
+REPAIRS = 8
+"""Broken kernels that wait for repair on each island, where models are asked and nothing is said of it."""
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +38,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         task: name of a task that comes with kernevo, or path of a task folder.
+        warm_start: earlier runs to begin with the elites of, each a run folder, or one candidate of a run, as
+            `FOLDER:NUMBER`.
         search: population, budget and seed.
         operators: which rewrites, and how often.
         fitness: target, device and limits of the stages.
@@ -40,6 +47,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     task: str
+    warm_start: tuple[str, ...] = ()
     search: SearchSettings = SearchSettings()
     operators: OperatorSettings = OperatorSettings()
     fitness: FitnessSettings = FitnessSettings()
@@ -50,16 +58,24 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return tomli_w.dumps(_without_none(msgspec.to_builtins(self)))
 
 
-def read_settings(path: Path, changes: Iterable[str] = ()) -> RunSettings:
+def read_settings(
+    path: Path, changes: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> RunSettings:
     """Return the settings in a TOML file with `key=value` changes applied; a missing seed is drawn.
+
+    Models that the settings do not name come from the environment, if one is given, as
+    `operators.llm.environment` says. Where models are asked and nothing is said of it,
+    `search.repairs` lets broken kernels wait for repair.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
     """
-    return parse_settings(read_text(path, "config", SettingsError), f"config {path}", changes)
+    return parse_settings(read_text(path, "config", SettingsError), f"config {path}", changes, environ)
 
 
-def parse_settings(text: str, what: str, changes: Iterable[str] = ()) -> RunSettings:
+def parse_settings(
+    text: str, what: str, changes: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> RunSettings:
     """Return the settings in a TOML text, as `read_settings`; messages call the text `what`.
 
     Raises:
@@ -76,10 +92,16 @@ def parse_settings(text: str, what: str, changes: Iterable[str] = ()) -> RunSett
     search = written.setdefault("search", {})
     if isinstance(search, dict):
         search.setdefault("seed", secrets.randbits(63))
+    if environ is not None:
+        _name_models(written, environ)
     try:
-        return msgspec.convert(written, RunSettings)
+        settings = msgspec.convert(written, RunSettings)
     except msgspec.ValidationError as error:
         raise SettingsError(_in_words(str(error), written, what)) from None
+    if "repairs" in search or not settings.operators.llm.models:
+        return settings
+    waiting = msgspec.structs.replace(settings.search, repairs=REPAIRS)
+    return msgspec.structs.replace(settings, search=waiting)
 
 
 def flatten(settings: RunSettings) -> dict[str, str]:
@@ -138,6 +160,24 @@ def _refuse_endless(written: Mapping[str, Any], prefix: str) -> None:
             raise SettingsError(f"{prefix}{name} must be finite, got {value}")
 
 
+def _name_models(written: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Put the environment's models into settings that name none; an empty list names none on purpose.
+
+    Settings that do not fit are left as they are, for whoever converts them all.
+    """
+    operators = written.get("operators", {})
+    llm = operators.get("llm", {}) if isinstance(operators, dict) else None
+    if not isinstance(llm, dict):
+        return
+    try:
+        named = with_models(msgspec.convert(llm, LlmSettings), environ)
+    except msgspec.ValidationError:
+        return
+    if "models" not in llm and named.models:
+        models = _without_none(msgspec.to_builtins(named.models))
+        written["operators"] = {**operators, "llm": {**llm, "models": models}}
+
+
 def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:
     """Return what msgspec found wrong: the setting, what it must be, and what it is."""
     missing = re.fullmatch(r"Object missing required field `(\w+)`(?: - at `\$\.(.+)`)?", error)
@@ -155,6 +195,8 @@ def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:
 
 def _without_none(value: Any) -> Any:
     """Return nested dictionaries without keys whose value is None, which TOML cannot write."""
+    if isinstance(value, list | tuple):
+        return [_without_none(each) for each in value]
     if not isinstance(value, dict):
         return value
     return {name: _without_none(each) for name, each in value.items() if each is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ FLOORS = ("evo", "operators", "fitness")
 
 def main() -> None:
     """Run `kernevo`; refuse if another distribution's package of the same name would be imported."""
+    _open_standard_streams()
     misplaced = misplaced_floors()
     if misplaced:
         print(f"kernevo: {misplaced}", file=sys.stderr)
@@ -25,6 +27,16 @@ def main() -> None:
     except KeyboardInterrupt:
         print("kernevo: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _open_standard_streams() -> None:
+    """Open what this process was started without, or the run's own files would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def misplaced_floors() -> str | None:

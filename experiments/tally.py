@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from evo.evaluation import Status
-from evo.events import Event, Failed, GenerationEnded, Settled, Stopped, Told
+from evo.events import Event, Failed, GenerationEnded, Paused, Settled, Stopped, Told
 
 
 class Tally:
@@ -19,6 +19,7 @@ class Tally:
         self.best: float | None = None
         self.stopped: str | None = None
         self.failed: str | None = None
+        self.waiting = 0
         self.statuses: Counter[Status] = Counter()
         self._unsettled: dict[int, Status] = {}
         self._next = 0
@@ -47,6 +48,8 @@ class Tally:
             self.stopped = event.reason
         elif isinstance(event, Failed):
             self.failed = event.reason
+        elif isinstance(event, Paused):
+            self.waiting = event.waiting
 
     @property
     def counts(self) -> str:

@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from evo.errors import UsageError
+from experiments.descent import Descent
 from experiments.tracking_members import SNAPSHOTS, Member, Snapshot
 from experiments.tracking_settings import reaching, sqlite_path
 from experiments.tracking_store import Store, StoredRun
 
 _ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Tracked(msgspec.Struct, frozen=True):
+    """What MLflow tells of a run's lineage.
+
+    Attributes:
+        descent: who came from whom; its kernels have no sources.
+        digests: of the kernels, by number.
+    """
+
+    descent: Descent
+    digests: Mapping[int, str | None]
+
+    def with_digests(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return a report's data with the kernels' digests in their places."""
+        candidates = [{**each, "kernel": self.digests[each["number"]]} for each in data["candidates"]]
+        return {**data, "candidates": candidates}
+
+
+def tracked(uri: str, run: str) -> Tracked:
+    """Return the lineage of a run in MLflow, named as for `members`.
+
+    Raises:
+        UsageError: as `members`, or nothing in it has passed.
+        TrackingFailure: the store does not answer.
+    """
+    found = members(uri, run)
+    individuals = {number: member.individual for number, member in found.items()}
+    passed = [each for each in individuals.values() if each.evaluation.passed]
+    if 0 not in individuals or not passed:
+        raise UsageError(f"run {run} has no lineage in MLflow yet: nothing is evaluated")
+    elite = min(passed, key=lambda each: (-each.fitness.values[1], each.number))
+    seed = individuals[0].evaluation
+    descent = Descent(
+        run=run, title=f"{run} on {seed.device} ({seed.source})", elite=elite.number,
+        proposals={number: each.candidate.proposal for number, each in individuals.items()},
+        individuals=individuals,
+    )  # fmt: skip
+    return Tracked(descent, {number: member.kernel_digest for number, member in found.items()})
 
 
 def members(uri: str, run: str) -> Mapping[int, Member]:

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from evo.candidate import Candidate, Proposal, Spend
+from evo.candidate import Candidate, Origin, Proposal, Spend
 from evo.evaluation import Cost, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.objective import Individual, KernelFitness
 from experiments.tracking_settings import cut
@@ -49,6 +49,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     redraws: int = 0
     spend: Spend = Spend()
     request: str | None = None
+    origin: Origin | None = None
 
     @classmethod
     def of(cls, individual: Individual) -> Member:
@@ -84,6 +85,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
             redraws=candidate.redraws,
             spend=candidate.spend,
             request=candidate.request,
+            origin=candidate.origin,
         )
 
     @property
@@ -95,7 +97,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
         candidate = Candidate(
             proposal=proposal, kernel=None, summary=self.summary, syntax=self.syntax, redraws=self.redraws,
-            spend=self.spend, request=self.request,
+            spend=self.spend, request=self.request, origin=self.origin,
         )  # fmt: skip
         evaluation = Evaluation(
             status=self.status, stage=Stage[self.stage.upper()], source=self.source, device=self.device,
@@ -136,5 +138,9 @@ def readable(value: object) -> str:
 
 def _finite(cost: Cost) -> Cost:
     """Return the cost with 0 for whatever is not finite, which JSON cannot say."""
-    amounts = msgspec.structs.asdict(cost)
-    return Cost(**{name: amount if math.isfinite(amount) else 0.0 for name, amount in amounts.items()})
+    stages = {
+        name: seconds if math.isfinite(seconds) else 0.0 for name, seconds in cost.stage_seconds.items()
+    }
+    amounts = {name: getattr(cost, name) for name in ("cpu_seconds", "wall_seconds", "gpu_seconds")}
+    sums = {name: amount if math.isfinite(amount) else 0.0 for name, amount in amounts.items()}
+    return Cost(stage_seconds=stages, **sums)

@@ -188,10 +188,9 @@ class Cascade(abc.ABC):
         digest = None if isinstance(built, Fault) else built.plan_digest
         before = None if digest is None else known(digest)
         if before is not None:
-            cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
-            return Spared(msgspec.structs.replace(before, cost=cost))
+            return Spared(msgspec.structs.replace(before, cost=_cost(stages, start)))
         verdict = built if isinstance(built, Fault) else await self._verdict(built, stages)
-        cost = Cost(cpu_seconds=stages.cpu_seconds, wall_seconds=time.monotonic() - start)
+        cost = _cost(stages, start)
         if isinstance(verdict, Fault):
             return Evaluation(
                 status=verdict.status, stage=verdict.stage, source=self.source, device=self.device,
@@ -217,6 +216,15 @@ class Cascade(abc.ABC):
         verdict = await self._verdicts.get((built.task.digest, *self.identity(built)), judge)
         # A fault names lines, which are those of the kernel that was judged.
         return verdict if own or isinstance(verdict, Passed) else await self.judge(built, stages)
+
+
+def _cost(stages: Stages, start: float) -> Cost:
+    """Return what the stages have cost since the start, a reading of the monotonic clock in seconds."""
+    return Cost(
+        cpu_seconds=stages.cpu_seconds,
+        wall_seconds=time.monotonic() - start,
+        stage_seconds={stage.name.lower(): each for stage, each in stages.seconds.items() if each},
+    )
 
 
 def _nothing_known(plan_digest: str) -> None:

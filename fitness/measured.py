@@ -107,21 +107,24 @@ class MeasuredEvaluator(Cascade):
         """
         task = built.task
         seed = await self._seeds.get(task.digest, lambda: self._seed(task, stages))
-        footing = await self._footings.get(task.digest, lambda: self._footing(seed))
+        with stages.timing(Stage.TIME):
+            footing = await self._footings.get(task.digest, lambda: self._footing(seed))
         if isinstance(footing, Refused):
             if built.plan_digest == seed.plan_digest:
                 return _fault(footing)
             raise SeedError(f"the seed kernel of task {task.name} is {footing.status}: {footing.feedback}")
         if built.plan_digest == seed.plan_digest:
             return self._verdict_of(built, _level(footing.told), footing, footing.told.held_seconds)
-        told = await self._judge.ask(self._request(built, seed, "first"))
+        with stages.timing(Stage.TIME):
+            told = await self._judge.ask(self._request(built, seed, "first"))
         if isinstance(told, Refused):
             return _fault(told)
         held = told.held_seconds
         speedup = _speedup(told)
         if self._is_best(task, told, footing):
-            await self._judge.renew()
-            again = await self._judge.ask(self._request(built, seed, "again"))
+            with stages.timing(Stage.TIME):
+                await self._judge.renew()
+                again = await self._judge.ask(self._request(built, seed, "again"))
             if isinstance(again, Refused):
                 return _fault(again)
             told, held = again, held + again.held_seconds

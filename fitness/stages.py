@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -55,9 +58,11 @@ class Traced(msgspec.Struct, frozen=True):
 
 
 class Stages:
-    """The stages for one kernel after another; `cpu_seconds` adds up what they used.
+    """The stages for one kernel after another; a new object serves one evaluation.
 
-    A new object serves one evaluation.
+    Attributes:
+        cpu_seconds: what they used, added up.
+        seconds: how long each took.
     """
 
     def __init__(self, rooms: Rooms, arch: str, allowed: StageLimits) -> None:
@@ -65,6 +70,16 @@ class Stages:
         self._arch = arch
         self._allowed = allowed
         self.cpu_seconds = 0.0
+        self.seconds = dict.fromkeys(Stage, 0.0)
+
+    @contextlib.contextmanager
+    def timing(self, stage: Stage) -> Iterator[None]:
+        """Add what is done meanwhile to a stage's time."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.monotonic() - begun
 
     async def describe(self, task: Task) -> tuple[Description, ...]:
         """Return what the inputs of all workloads look like.
@@ -72,7 +87,7 @@ class Stages:
         Raises:
             TaskError: the task's reference cannot make them.
         """
-        return await self._oracle(DescribeRequest(task), tuple[Description, ...], task)
+        return await self._oracle(DescribeRequest(task), tuple[Description, ...], task, Stage.CAPTURE)
 
     async def examine(self, task: Task) -> tuple[str, ...]:
         """Return what is wrong with a task, as its own reference shows, one line a fault.
@@ -80,7 +95,7 @@ class Stages:
         Raises:
             TaskError: the task's reference fails.
         """
-        return await self._oracle(ExamineRequest(task), tuple[str, ...], task)
+        return await self._oracle(ExamineRequest(task), tuple[str, ...], task, Stage.CHECK)
 
     async def capture(
         self, kernel: Kernel, task: Task, described: tuple[Description, ...]
@@ -119,7 +134,9 @@ class Stages:
         self, kernel: Kernel, task: Task, cases: tuple[Case, ...], mutated: tuple[int, ...], choice: int
     ) -> Checked | Fault:
         """Interpret the cases under one autotune choice and have the oracle compare what came out."""
-        inputs = await self._oracle(PrepareRequest(task, cases), tuple[tuple[InputData, ...], ...], task)
+        inputs = await self._oracle(
+            PrepareRequest(task, cases), tuple[tuple[InputData, ...], ...], task, Stage.CHECK
+        )
         request = messages.CheckRequest(
             source=kernel.source, entry_point=task.entry_point, arch=self._arch, choice=choice,
             cases=tuple(messages.Case(case.name, each) for case, each in zip(cases, inputs, strict=True)),
@@ -139,7 +156,9 @@ class Stages:
         outputs = tuple(
             (*result.mutated, *(output.tensor for output in result.outputs)) for result in reply.results
         )
-        faults = await self._oracle(CompareRequest(task, done, outputs), tuple[str | None, ...], task)
+        faults = await self._oracle(
+            CompareRequest(task, done, outputs), tuple[str | None, ...], task, Stage.CHECK
+        )
         return verdict_of(len(cases), done, reply, faults)
 
     async def trace(
@@ -180,9 +199,9 @@ class Stages:
         self, room: Sandbox, request: msgspec.Struct, cpu_seconds: float, kind: Any, stage: Stage
     ) -> Any:
         """Run a job; a reply that does not decode as `kind` is the candidate's fault, like any other."""
-        outcome = await room.run(
-            msgspec.msgpack.encode(request), limits(cpu_seconds, self._allowed.memory_mib)
-        )
+        allowed = limits(cpu_seconds, self._allowed.memory_mib)
+        with self.timing(stage):
+            outcome = await room.run(msgspec.msgpack.encode(request), allowed)
         self.cpu_seconds += outcome.cpu_seconds
         if outcome.ending is not Ending.FINISHED:
             return Fault(status=STATUS_OF[outcome.ending], stage=stage, feedback=told(outcome))
@@ -191,11 +210,11 @@ class Stages:
         except (msgspec.DecodeError, ValueError) as error:
             return Fault(status=Status.CRASHED, stage=stage, feedback=f"the result is malformed: {error}")
 
-    async def _oracle(self, request: msgspec.Struct, kind: type[T], task: Task) -> T:
+    async def _oracle(self, request: msgspec.Struct, kind: type[T], task: Task, stage: Stage) -> T:
         """Ask the oracle, which is trusted: its failure is the task's fault."""
-        outcome = await self._rooms.oracle.run(
-            msgspec.msgpack.encode(request), limits(ORACLE_CPU_SECONDS, self._allowed.memory_mib)
-        )
+        allowed = limits(ORACLE_CPU_SECONDS, self._allowed.memory_mib)
+        with self.timing(stage):
+            outcome = await self._rooms.oracle.run(msgspec.msgpack.encode(request), allowed)
         self.cpu_seconds += outcome.cpu_seconds
         if outcome.ending is not Ending.FINISHED:
             raise TaskError(f"task {task.name}: the reference failed: {told(outcome)}")

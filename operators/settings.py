@@ -12,7 +12,12 @@ from evo.errors import SettingsError
 from evo.protocols import Operator, Portfolio
 from operators.bandit import Bandit, BanditSettings
 from operators.crossover import Crossover
+from operators.llm.attempts import KINDS
+from operators.llm.build import llm_operators, llm_weights
+from operators.llm.context import Cards, Exemplars
+from operators.llm.contract import Provider
 from operators.llm.settings import LlmSettings
+from operators.llm.target import Target
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
@@ -57,6 +62,12 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         unmask: masks left out where lengths are multiples of blocks.
         crossover: tiles, launch options or function bodies of one parent in another; left out by default.
         tune: tiles and launch options set together, near the best setting known; left out by default.
+        generate: a kernel that a model writes from the task alone.
+        reflect: a broken kernel that a model repairs from the feedback; `search.repairs` says how many wait.
+        optimise: a kernel that a model rewrites for speed.
+        combine: two kernels of which a model makes one.
+
+    The last four count only where there are models (`operators.llm.models`), among which each is shared.
 
     Raises:
         SettingsError: a weight that is negative or not finite, or none that is positive.
@@ -80,6 +91,10 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     unmask: float = 0.5
     crossover: float = 0.0
     tune: float = 0.0
+    generate: float = 1.0
+    reflect: float = 4.0
+    optimise: float = 4.0
+    combine: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing could be drawn by."""
@@ -101,21 +116,72 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     Attributes:
         weights: how often each operator is asked; under the bandit, how its floor is shared.
         portfolio: `fixed` draws by the weights alone, `bandit` also by what each operator lately gained.
-        bandit: how the bandit forgets and explores.
+        bandit: how the bandit forgets and explores, and what it counts as cost.
+        rewrites: whether kernels are rewritten without a model; false leaves out all such families, whatever
+            their weights. Crossover and tuning have weights of their own.
         llm: the language models that operators ask, and what they are asked with.
+
+    Raises:
+        SettingsError: no operator is left, or the bandit counts dollars that nobody knows.
     """
 
     weights: OperatorWeights = OperatorWeights()
     portfolio: Literal["fixed", "bandit"] = "fixed"
     bandit: BanditSettings = BanditSettings()
+    rewrites: bool = True
     llm: LlmSettings = LlmSettings()
 
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing to ask, or nothing to count."""
+        if not any(self.weights_by_name.values()):
+            raise SettingsError(
+                f"at least one operator must be left, got operators.rewrites = {str(self.rewrites).lower()}, "
+                f"{len(self.llm.models)} models and no weight for what they leave"
+            )
+        unpriced = [model.name for model in self.llm.models if model.dollars_in is None]
+        if self.portfolio == "bandit" and self.bandit.currency == "dollars" and unpriced:
+            raise SettingsError(
+                f"operators.bandit.currency dollars needs the prices of all models, got none for "
+                f"{', '.join(unpriced)}"
+            )
 
-def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, Operator]:
+    @property
+    def weights_by_name(self) -> dict[str, float]:
+        """The weight of each operator that these settings allow, by the name that it goes by in a run."""
+        own = self.weights.by_name
+        unasked = {*KINDS, *(() if self.rewrites else REWRITES)}
+        rest = {name: weight for name, weight in own.items() if name not in unasked}
+        return {**rest, **llm_weights(self.llm, own)}
+
+
+REWRITES = frozenset({
+    "alignment_hints", "cache_hints", "exp2", "helpers", "launch_options", "loads", "loop_options",
+    "one_pass", "persistent", "precision", "program_order", "reciprocal", "several_rows", "split_k", "tiles",
+    "unmask",
+})  # fmt: skip
+"""The operators that rewrite a kernel's syntax."""
+
+
+def build_operators(
+    settings: OperatorSettings,
+    backend: Backend,
+    provider: Provider | None = None,
+    target: Target | None = None,
+    exemplars: Exemplars | None = None,
+    cards: Cards | None = None,
+) -> dict[str, Operator]:
     """Return the operators that have a positive weight, by name, for kernels built with this backend.
 
+    Args:
+        settings: which operators, and how they work.
+        backend: Triton's backend.
+        provider: who answers what operators ask models; None takes the one that the settings name.
+        target: what models are told of the GPU; needed where there are models.
+        exemplars, cards: what else models are shown, as far as the settings say.
+
     Raises:
-        SettingsError: a backend that does not exist.
+        SettingsError: a backend that does not exist, or a provider that cannot be had.
+        ValueError: there are models and no target.
     """
     if backend not in ("cuda", "hip"):
         raise SettingsError(f"the backend must be cuda or hip, got {backend!r}")
@@ -142,13 +208,25 @@ def build_operators(settings: OperatorSettings, backend: Backend) -> dict[str, O
         from operators.tune import Tune  # imports Optuna, which takes a second
 
         made.append(Tune(backend))
+    weights = settings.weights_by_name
+    if any(weights[name] > 0 for name in llm_weights(settings.llm, settings.weights.by_name)):
+        if target is None:
+            raise ValueError("operators that ask models must be told of their target, got None")
+        if provider is None:
+            from operators.llm.providers import (
+                provider_for,
+            )  # imports the openai package, which takes a second
+
+            provider = provider_for(settings.llm)
+        asking = llm_operators(settings.llm, settings.weights.by_name, provider, target, exemplars, cards)
+        made.extend(asking.values())
     operators = {operator.name: operator for operator in made}
-    return {name: operators[name] for name, weight in settings.weights.by_name.items() if weight > 0}
+    return {name: operators[name] for name, weight in weights.items() if weight > 0}
 
 
 def build_portfolio(settings: OperatorSettings, operators: Mapping[str, Operator]) -> Portfolio:
     """Return a fresh portfolio for one run, which also tells those operators that learn what was settled."""
-    weights = settings.weights.by_name
+    weights = settings.weights_by_name
     if settings.portfolio == "bandit":
         return Announcing(Bandit(weights, settings.bandit), operators.values())
     return Announcing(FixedWeights(weights), operators.values())

@@ -9,6 +9,10 @@ import pytest
 # Set before torch is imported: small operations wait for threads that a busy machine does not run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What a developer's own key stands for must not be asked, nor paid for, by tests.
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "KERNEVO_MODELS"):
+    os.environ.pop(name, None)
+
 LONGEST = (
     "tests/test_disturbed.py", "tests/test_killed.py", "tests/test_search.py", "test_tracking_outage.py",
     "tests/fitness/test_modelled.py", "tests/operators/test_fine_semantics.py", "test_rivals.py",

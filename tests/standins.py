@@ -12,6 +12,7 @@ from evo.candidate import Kernel, Proposal
 from evo.engine import Engine
 from evo.evaluation import Bound, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.events import Event
+from evo.imports import Import
 from evo.objective import Individual
 from evo.protocols import Draft, Malformed, Operator, Portfolio
 from evo.settings import SearchSettings
@@ -237,6 +238,7 @@ def synthetic_engine(
     operators: Mapping[str, Operator] | None = None,
     portfolio: Portfolio | None = None,
     task: Task | None = None,
+    imports: Sequence[Import] = (),
 ) -> Engine:
     return Engine(
         task or synthetic_task(),
@@ -245,4 +247,5 @@ def synthetic_engine(
         portfolio or ChainPortfolio(),
         SOURCE,
         DEVICE,
+        imports=imports,
     )

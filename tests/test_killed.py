@@ -16,7 +16,6 @@ from tests.commanded import Left, check_whole, config, journalled, reported
 from tests.experiments.commanding import KERNEVO, kernevo
 
 EVALUATIONS = 11
-KILLS = 10
 
 
 class Undisturbed(msgspec.Struct, frozen=True):
@@ -33,7 +32,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     begun = time.monotonic()
     done = kernevo("run", config(folder, EVALUATIONS), "--out", folder / "run", "--quiet")
     seconds = time.monotonic() - begun
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
     check_whole(folder / "run", EVALUATIONS)
     digest = reported("status", folder / "run")["lineage_digest"]
     return Undisturbed(digest=digest, records=journalled(folder / "run"), seconds=seconds)
@@ -62,15 +61,17 @@ def wait(process: subprocess.Popen[bytes], folder: Path, kind: str, amount: floa
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("seed", "enough"), [(0, 4), pytest.param(1, 20, marks=pytest.mark.thorough)], ids=["few", "many"]
+)
 def test_killed_at_random_it_resumes_to_the_same_end(
-    seed: int, undisturbed: Undisturbed, tmp_path: Path
+    seed: int, enough: int, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     kills, rounds, moment = 0, 0, moments(seed, undisturbed)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     settings = config(tmp_path, EVALUATIONS)
-    while kills < KILLS:
+    while kills < enough:
         folder = tmp_path / f"run{rounds}"
         rounds += 1
         ended = False
@@ -80,7 +81,7 @@ def test_killed_at_random_it_resumes_to_the_same_end(
             process = subprocess.Popen(
                 [KERNEVO, *command, "--quiet"], env={**os.environ, "TMPDIR": str(temporary)}
             )
-            if kills < KILLS:
+            if kills < enough:
                 wait(process, folder, *next(moment))
             else:
                 process.wait()
@@ -93,7 +94,7 @@ def test_killed_at_random_it_resumes_to_the_same_end(
             assert not [path for path in temporary.rglob("*") if path.is_file()]
         assert reported("status", folder)["lineage_digest"] == undisturbed.digest
         check_whole(folder, EVALUATIONS)
-    assert kills >= KILLS
+    assert kills >= enough
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
@@ -103,5 +104,5 @@ def test_evaluations_in_flight_change_nothing(
     changes = (f"search.evaluations_in_flight={in_flight}", f"search.proposals_in_flight={5 - in_flight}")
     arguments = [argument for change in changes for argument in ("--set", change)]
     done = kernevo("run", config(tmp_path, EVALUATIONS), "--out", tmp_path / "run", "--quiet", *arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert reported("status", tmp_path / "run")["lineage_digest"] == undisturbed.digest

@@ -45,6 +45,12 @@ def test_tasks_and_configs_are_in_it(names: set[str]) -> None:
     assert {path.name for path in SUITES.iterdir() if (path / "task.toml").exists()} == set(task_names())
 
 
+def test_prompts_are_in_it(names: set[str]) -> None:
+    prompts = {str(path.relative_to(ROOT)) for path in (ROOT / "operators/llm/prompts").glob("*.md")}
+    assert prompts
+    assert prompts <= names
+
+
 def test_nothing_else_is(names: set[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.startswith("kernevo-")} == set(FLOORS)

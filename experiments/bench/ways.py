@@ -131,10 +131,10 @@ class Walker:
 
     async def step(self, here: Individual, task: Task, rng: random.Random) -> Individual | None:
         """Return one rewrite of a kernel, unevaluated; None if nothing applies."""
-        able = [each for each in self._rewrites if each.applies([here], task)]
-        if not able:
+        turns = rng.sample(self._rewrites, len(self._rewrites))
+        operator = next((each for each in turns if each.applies([here], task)), None)
+        if operator is None:
             return None
-        operator = rng.choice(able)
         proposal = Proposal(
             number=1, operator=operator.name, parents=(0,), generation=1, key=rng.getrandbits(64)
         )

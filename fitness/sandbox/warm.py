@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
@@ -58,6 +60,23 @@ _ENVIRONMENT = {
 """All that a room gets of an environment: nothing is inherited, so no secret is."""
 
 
+FOLDER = "kernevo-room-"
+"""What the name of a room's folder begins with, before the process that made it."""
+
+FORGOTTEN_SECONDS = 3600.0
+"""Age from which an empty folder is that of nobody, though its process be out of sight."""
+
+
+def remove_left_folders(place: Path) -> None:
+    """Remove the rooms' empty folders that killed processes left; whatever holds something stays."""
+    for folder in place.glob(f"{FOLDER}*-*"):
+        pid = folder.name.removeprefix(FOLDER).partition("-")[0]
+        with contextlib.suppress(OSError):
+            forgotten = time.time() - folder.stat().st_mtime > FORGOTTEN_SECONDS
+            if pid.isdecimal() and forgotten and not Path(f"/proc/{pid}").exists():
+                folder.rmdir()
+
+
 class WarmParent:
     """A started parent. `submit` may be called many times at once; after `close` it is gone with all its
     jobs.
@@ -65,7 +84,8 @@ class WarmParent:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._folder = tempfile.mkdtemp(prefix=f"kernevo-room-{os.getpid()}-")
+        remove_left_folders(Path(tempfile.gettempdir()))
+        self._folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         self._said = os.memfd_create("kernevo-room-output")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -10,14 +11,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from evo.candidate import Kernel
 from evo.credit import credits_of
 from evo.journal import JournalReader
+from evo.lineage import Lineage
 from evo.replay import recorded_engine, replay
 from evo.task import Task
 from experiments.console import output
-from experiments.render import heading, show_candidates, show_outcome
+from experiments.render import Overview, show_credits
+from experiments.render_lineage import show_candidates
+from experiments.render_outcome import show_outcome
 from experiments.run_folder import JOURNAL
 from experiments.suites.loader import SUITES
 from tests.experiments.commanding import KERNEVO, SMALL, kernevo, quick_run
@@ -97,7 +102,7 @@ def test_no_figure_is_shown_without_where_it_comes_from(
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
         list(replay(journal, engine))
-    show_candidates(output(), heading(engine), engine.individuals, [0, 1], steps=True)
+    show_candidates(output(), Overview.of(engine).heading, engine.individuals, [0, 1], steps=True)
     shown = capsys.readouterr().out
     assert "modelled" in shown
     assert "by tuning 1.00x" in shown
@@ -134,3 +139,50 @@ def test_tasks_and_kernels_stay_data(folder: Path) -> None:
         task = journal.meta("task", Task)
     assert task is not None
     assert task.seed == Kernel((SUITES / "flip" / "seed.py").read_text() + ODD)
+
+
+REPORTS = (("status",), ("best",))
+
+
+@pytest.mark.parametrize("arguments", REPORTS, ids=" ".join)
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...], folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [KERNEVO, arguments[0], folder, *arguments[1:]], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    said = "kernevo: output must be writable, got No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_whoever_reads_a_table_may_go(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [KERNEVO, "status", folder], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_may_be_started_without_streams(folder: Path, tmp_path: Path) -> None:
+    """What it opens itself must not take their places: the journal would be written to as a terminal."""
+    command = f'"{KERNEVO}" status "{folder}" <&- >&- 2>&-'
+    before = (folder / "run.sqlite").read_bytes()
+    assert subprocess.run(["bash", "-c", command], check=False, cwd=tmp_path).returncode == 0
+    assert (folder / "run.sqlite").read_bytes() == before
+
+
+def test_figures_stay_whole_on_a_narrow_terminal(folder: Path) -> None:
+    narrow = Console(width=60, file=io.StringIO(), color_system=None)
+    with JournalReader(folder / JOURNAL) as journal:
+        engine = recorded_engine(journal)
+        list(replay(journal, engine))
+        show_credits(narrow, credits_of(journal), engine.source)
+        show_candidates(narrow, "", engine.individuals, Lineage(engine.individuals).line(8), steps=True)
+    assert isinstance(narrow.file, io.StringIO)
+    shown = narrow.file.getvalue()
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 60

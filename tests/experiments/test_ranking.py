@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evo.candidate import Kernel
+from experiments.bench.gains import gains_of
 from experiments.bench.measured import Measured
 from experiments.bench.ranking import (
     MEASURED,
@@ -107,3 +108,14 @@ def test_the_model_ranks_what_an_h200_measured() -> None:
     assert figures["spearman_mean"] >= 0.78
     assert figures["spearman_least"] >= 0.5
     assert figures["share_of_small_regret"] >= 0.9
+
+
+def test_gains_are_those_of_the_variants_that_the_model_prefers() -> None:
+    perfect = ranking(*[(float(place), float(place)) for place in range(1, 21)])
+    told = gains_of(perfect)
+    assert told["modelled"] == told["measured"] == told["best_there_is"] > 1
+    assert (told["truly_among_top"], told["spearman_within"]) == (10, 1)
+    reverse = gains_of(ranking(*[(float(place), 21.0 - place) for place in range(1, 21)]))
+    assert reverse["modelled"] > 1 > reverse["measured"]
+    assert (reverse["truly_among_top"], reverse["spearman_within"]) == (0, -1)
+    assert [each["variant"] for each in reverse["top"]] == [str(number) for number in range(19, 9, -1)]

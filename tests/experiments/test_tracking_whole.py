@@ -289,7 +289,10 @@ def test_mlflow_tells_the_lineage_that_the_journal_tells(
 
 def lineage(capsys: pytest.CaptureFixture[str], *arguments: str) -> Mapping[str, Any]:
     assert command(["lineage", *arguments, "--json"]) == 0
-    return dict(json.loads(capsys.readouterr().out))
+    told = dict(json.loads(capsys.readouterr().out))
+    for each in told["candidates"]:
+        del each["diff"]  # MLflow has no sources to count lines of
+    return told
 
 
 @pytest.mark.parametrize(("mode", "seed"), [(mode, seed) for mode in Mode for seed in (1, 2)])

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 COMMAND_LINES = {
-    (): "a command is needed, one of best, doctor, ",
+    (): "a command is needed, one of ask, best, doctor, ",
     ("serch",): "No such command 'serch'",
     ("run",): "Missing argument 'CONFIG'",
     ("run", CONFIG, "--sed", "1"): "No such option '--sed'",

@@ -4,15 +4,17 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evo.candidate import Spend
 from evo.errors import SettingsError
 from evo.evaluation import Status
 from evo.proposing import SEED_OPERATOR
 from evo.protocols import Portfolio
-from operators.bandit import Bandit, BanditSettings
+from operators.bandit import Bandit, BanditSettings, Currency
 from tests.contracts.portfolios import PortfolioContract
 from tests.operators.individuals import individual
 
@@ -128,3 +130,73 @@ def test_settings_refuse_what_cannot_be(value: float):
         BanditSettings(discount=value)
     with pytest.raises(SettingsError, match=rf"operators\.bandit\.floor .*, got {value}"):
         BanditSettings(floor=value)
+
+
+def paid(portfolio: Bandit, operator: str, gained: float, spend: Spend) -> None:
+    made = individual(operator=operator, status=Status.PASSED if gained else Status.WRONG, speedup=gained)
+    candidate = msgspec.structs.replace(made.candidate, spend=spend)
+    portfolio.credit(msgspec.structs.replace(made, candidate=candidate), PARENTS)
+
+
+@pytest.mark.parametrize(
+    ("currency", "dear"),
+    [
+        ("evaluations", Spend()),
+        ("tokens", Spend(tokens_in=90_000, tokens_out=10_000)),
+        ("dollars", Spend(dollars=1.0)),
+    ],
+)
+def test_gains_are_put_in_relation_to_what_they_cost(currency: Currency, dear: Spend):
+    """Two operators gain alike; what costs a hundred times as much is asked less, if that is what counts."""
+    rng = random.Random(3)
+    portfolio = Bandit({}, BanditSettings(currency=currency))
+    for place in range(60):
+        gained = 0.2 * (place % 3 == 0)
+        paid(portfolio, "cheap", gained, Spend())
+        paid(portfolio, "dear", gained, dear)
+    asked = Counter(portfolio.choose(rng, ["cheap", "dear"]) for _ in range(600))
+    if currency == "evaluations":
+        assert 200 < asked["cheap"] < 400
+    else:
+        assert asked["cheap"] > 480
+
+
+def test_what_gains_enough_for_its_price_is_asked_for_all_that():
+    rng = random.Random(4)
+    portfolio = Bandit({}, BanditSettings(currency="tokens"))
+    for place in range(60):
+        paid(portfolio, "cheap", 0.001 * (place % 2), Spend())
+        paid(portfolio, "dear", 1.0 * (place % 2), Spend(tokens_in=6_000))
+    assert Counter(portfolio.choose(rng, ["cheap", "dear"]) for _ in range(600))["dear"] > 480
+
+
+def test_prices_change_nothing_where_evaluations_count():
+    draws = []
+    for spend in (Spend(), Spend(tokens_out=10**9, dollars=1e6)):
+        portfolio = Bandit({})
+        for place in range(40):
+            paid(portfolio, "ab"[place % 2], 0.1 * (place % 3), spend)
+        draws.append([portfolio.choose(random.Random(key), "ab") for key in range(200)])
+    assert draws[0] == draws[1]
+
+
+def test_what_has_no_parents_gains_what_it_has_over_the_best_before_it():
+    shares = []
+    for step in (0.1, 0.0):
+        portfolio, rng = Bandit({}), random.Random(5)
+        portfolio.credit(individual(operator=SEED_OPERATOR, speedup=1.0), [])
+        for place in range(20):
+            portfolio.credit(individual(operator="generate", speedup=1.0 + step * place), [])
+            credited(portfolio, "other", 0.01 * (place % 2))
+        drawn = Counter(portfolio.choose(rng, ["generate", "other"]) for _ in range(400))
+        shares.append(drawn["generate"] / 400)
+    assert shares[0] > 0.7
+    assert shares[1] < 0.3, "from nothing to what was known is no gain"
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
+def test_an_evaluation_must_cost_something(value: float):
+    with pytest.raises(
+        SettingsError, match=rf"operators\.bandit\.evaluation must be positive.*, got {value}"
+    ):
+        BanditSettings(evaluation=value)

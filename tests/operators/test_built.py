@@ -27,8 +27,10 @@ from tests.operators.kernels import SOFTMAX
 from tests.operators.loop_kernels import PRODUCT
 from tests.standins import DEVICE, SOURCE, measured, search_settings, synthetic_task
 
-NAMES = tuple(OperatorWeights().by_name)
-EVERY = OperatorSettings(weights=OperatorWeights(**dict.fromkeys(NAMES, 1.0)), portfolio="bandit")
+EVERY = OperatorSettings(
+    weights=OperatorWeights(**dict.fromkeys(OperatorWeights().by_name, 1.0)), portfolio="bandit"
+)
+NAMES = tuple(EVERY.weights_by_name)
 # Every operator has something to do with it, also the one that saves loads.
 LOADED = SOFTMAX.replace("    # Pass 1", "    first = tl.load(x_row)\n    # Pass 1")
 TASK: Task = synthetic_task(LOADED)

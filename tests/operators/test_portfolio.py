@@ -9,6 +9,7 @@ import pytest
 
 from evo.errors import SettingsError
 from evo.protocols import Portfolio
+from operators.llm.attempts import KINDS
 from operators.portfolio import FixedWeights
 from operators.settings import OperatorSettings, OperatorWeights, build_operators
 from tests.contracts.portfolios import PortfolioContract
@@ -54,7 +55,7 @@ def test_every_name_needs_a_weight():
 
 
 def test_operators_are_built_from_settings():
-    asked = {name for name, weight in OperatorWeights().by_name.items() if weight > 0}
+    asked = {name for name, weight in OperatorSettings().weights_by_name.items() if weight > 0}
     assert set(build_operators(OperatorSettings(), "hip")) == asked
     alone = OperatorWeights(**{**dict.fromkeys(asked, 0.0), "tiles": 1.0})
     built = build_operators(OperatorSettings(weights=alone), "cuda")
@@ -65,8 +66,9 @@ def test_every_weight_has_its_operator_and_the_others_keep_their_defaults():
     weights = msgspec.convert({"tiles": 2}, OperatorWeights)
     assert weights.by_name == {**OperatorWeights().by_name, "tiles": 2.0}
     assert {name for name, weight in weights.by_name.items() if not weight} == {"crossover", "tune"}
-    every = OperatorWeights(**dict.fromkeys(weights.by_name, 1.0))
-    assert list(build_operators(OperatorSettings(weights=every), "hip")) == list(weights.by_name)
+    every = OperatorSettings(weights=OperatorWeights(**dict.fromkeys(weights.by_name, 1.0)))
+    assert list(build_operators(every, "hip")) == list(every.weights_by_name)
+    assert weights.by_name.keys() - every.weights_by_name.keys() == set(KINDS), "without models"
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])
