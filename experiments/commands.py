@@ -34,7 +34,7 @@ from evo.replay import recorded_task
 from evo.task import Role, Task
 from experiments import console, render, render_lineage, render_status
 from experiments.build import buildable, located, open_evaluator
-from experiments.descent import earlier, recorded_descent
+from experiments.descent import Descent, earlier, recorded_descent
 from experiments.doctor import examine, show_findings
 from experiments.models import asked_models
 from experiments.prompts import calls_data, calls_for, show_calls
@@ -53,7 +53,7 @@ from experiments.settings import read_settings
 from experiments.shown import corpus_of
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
-from experiments.tracking_settings import without_secrets
+from experiments.tracking_settings import TrackingSettings, without_secrets
 from experiments.watching import store_uri, watching
 from fitness.policy import breach
 from fitness.settings import FitnessSettings
@@ -122,13 +122,7 @@ def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> N
                 line = [(descent, start), *former]
                 show(render_lineage.line_data(line), lambda console: render_lineage.show_line(console, line))
             return
-        family = Lineage(descent.proposals)
-        related: dict[str, Callable[[int], tuple[int, ...]]] = {
-            "ancestors": family.ancestors,
-            "descendants": family.descendants,
-            "all": lambda _: tuple(descent.proposals),
-        }
-        numbers = related[relation](start)
+        numbers = _related(descent, start, relation)
         show(
             render_lineage.lineage_data(descent.individuals, numbers),
             lambda console: render_lineage.show_candidates(
@@ -148,6 +142,32 @@ def report(folders: Sequence[Path], out: Path | None, show: Printer) -> None:
     show(
         {"report": str(path), "bytes": size},
         lambda console: console.print(f"{path}, {size / 1e6:.2f} MB: open it in a browser"),
+    )
+
+
+def tracked_lineage(store: str, run: str, number: int | None, relation: str, show: Printer) -> None:
+    """Report as `lineage` does, from what MLflow holds of a run alone; it has no sources of most kernels."""
+    from experiments.tracking_lineage import tracked  # MLflow takes seconds to import
+
+    named = None if store == "mlflow" else store
+    if named is None and "MLFLOW_TRACKING_URI" not in os.environ:
+        raise UsageError("--from mlflow asks the store that MLFLOW_TRACKING_URI names, it is not set")
+    if relation == "prompt":
+        raise UsageError("--prompt reads a run folder; MLflow shows what models were asked as traces")
+    found = tracked(TrackingSettings(uri=named).store(Path("runs"), os.environ), run)
+    descent = found.descent
+    start = descent.elite if number is None else number
+    if relation == "line":
+        line = [(descent, start)]
+        data = render_lineage.line_data(line)
+        show(found.with_digests(data), lambda console: render_lineage.show_line(console, line))
+        return
+    numbers = _related(descent, start, relation)
+    show(
+        found.with_digests(render_lineage.lineage_data(descent.individuals, numbers)),
+        lambda console: render_lineage.show_candidates(
+            console, descent.title, descent.individuals, numbers, steps=False
+        ),
     )
 
 
@@ -205,7 +225,8 @@ def sync(folder: Path, uri: str | None) -> None:
     done = "replaced" if synced.replaced else "brought up to date"
     with console.writing():
         console.output().print(
-            f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points"
+            f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
+            f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
         )
 
 
@@ -293,6 +314,17 @@ def _reading(folder: Path) -> Iterator[JournalReader]:
     with JournalReader(folder / JOURNAL) as journal:
         _task_of(journal)
         yield journal
+
+
+def _related(descent: Descent, start: int, relation: str) -> tuple[int, ...]:
+    """Return the numbers of a candidate's ancestors or descendants, or of all there are."""
+    family = Lineage(descent.proposals)
+    related: dict[str, Callable[[int], tuple[int, ...]]] = {
+        "ancestors": family.ancestors,
+        "descendants": family.descendants,
+        "all": lambda _: tuple(descent.proposals),
+    }
+    return related[relation](start)
 
 
 def _task_of(journal: JournalReader) -> Task:

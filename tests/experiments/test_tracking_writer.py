@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from evo.candidate import Spend
 from evo.errors import RunFailure, SettingsError
 from evo.evaluation import Source
 from evo.events import Event, Stopped
-from experiments.tracking_settings import TrackingFailure, TrackingSettings, reaching
+from experiments.tracking_exchange import asked_text, replied_text, trace
+from experiments.tracking_recorded import Call
+from experiments.tracking_settings import TrackingFailure, TrackingSettings, discreet, reaching
 from experiments.tracking_writer import BATCH, Timed, Writer
 from tests.experiments.tracked import tracked_run
 
@@ -125,7 +129,9 @@ def test_a_plain_folder_is_no_store(uri: str) -> None:
         TrackingSettings(uri=uri)
 
 
-@pytest.mark.parametrize("limits", [{"queue": 0}, {"close_seconds": 0.0}, {"close_seconds": float("nan")}])
+@pytest.mark.parametrize(
+    "limits", [{"queue": 0}, {"elites": 0}, {"close_seconds": 0.0}, {"close_seconds": float("nan")}]
+)
 def test_limits_must_be_limits(limits: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=f"tracking.{next(iter(limits))} must be"):
         TrackingSettings(**limits)  # type: ignore[arg-type]
@@ -145,3 +151,63 @@ def test_an_experiment_says_measured_or_modelled_once() -> None:
     assert run.experiment == "softmax × gfx942 (modelled)"
     said = tracked_run(task="softmax", device="H200 (measured)", source=Source.MEASURED)
     assert said.experiment == "softmax × H200 (measured)"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/home/me", "~"),
+        ("see /home/me/k.py, /home/me.", "see ~/k.py, ~."),
+        ("sqlite:////home/me/mlflow.db", "sqlite:///~/mlflow.db"),
+        ('{"path": "/home/me"}', '{"path": "~"}'),
+        (
+            "/home/me.old /home/mean /home/me-too /x/home/me",
+            "/home/me.old /home/mean /home/me-too /x/home/me",
+        ),
+        ("a hidden-away-key b", "a … b"),
+        ("short", "short"),
+    ],
+)
+def test_text_that_goes_out_says_neither_home_nor_secrets(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SOME_API_KEY", "hidden-away-key")
+    monkeypatch.setenv("OTHER_API_KEY", "short")
+    assert discreet(text) == said
+
+
+def test_without_a_home_text_goes_out_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/")
+    assert discreet("/home/me and /") == "/home/me and /"
+
+
+def test_one_module_imports_mlflow() -> None:
+    sources = (Path(__file__).parents[2] / "experiments").rglob("*.py")
+    importing = [
+        path.name for path in sources if re.search(r"^\s*(from|import) mlflow", path.read_text(), re.M)
+    ]
+    assert importing == ["tracking_store.py"]
+
+
+def test_an_exchange_that_is_not_of_our_operators_is_shown_as_it_is() -> None:
+    call = Call(
+        seq=3,
+        at=5.0,
+        number=7,
+        attempt=1,
+        request="c0ffee",
+        asked=b"who? \xff",
+        answered=b"[1]",
+        spend=Spend(),
+    )
+    assert (asked_text(call), replied_text(call)) == ("who? �", "[1]")
+    shown = trace(call, "run")
+    assert (shown.began, shown.ended, shown.failure) == (5_000_000_000, 5_000_000_000, "")
+    assert shown.attributes["mlflow.spanInputs"] == "who? �"
+    assert shown.id == trace(call, "run").id != trace(call, "other").id
+
+
+def test_a_name_that_no_model_may_have_is_changed() -> None:
+    run = tracked_run(task="softmax", device="model:gfx942", source=Source.MODELLED)
+    assert run.model == "softmax on model gfx942 (modelled)"
