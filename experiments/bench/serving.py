@@ -1,4 +1,4 @@
-"""The team's tracking server, as `mlflow/start` runs it, for benchmarks and tests to start, stop and break."""
+"""The team's tracking server, as `mlflow/start` runs it, for benchmarks and tests to start and to break."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from pathlib import Path
 
 START = Path(__file__).parents[2] / "mlflow" / "start"
 PASSWORD = "it's a p@ss:word/100%"
-STOPPED_IN = 120
-"""Seconds that a server has to stop in."""
+READY_IN = STOPPED_IN = 120
+"""Seconds that a server has to answer or to stop in."""
 
 
 class TeamServer:
     """PostgreSQL and MLflow on a free loopback port, in a folder of their own that holds their data.
 
     Attributes:
-        folder: what `mlflow/start` serves; anybody may enter the folder that it is in, since PostgreSQL, which
+        folder: what `mlflow/start` serves; anybody may enter the one that it is in, since PostgreSQL, which
             root cannot run, must reach it.
         uri: where MLflow answers while it runs.
     """
@@ -74,8 +76,21 @@ class TeamServer:
                 return told
         raise RuntimeError(f"the server must say {word!r} before it ends, got {told!r}")
 
+    def wait_until_ready(self) -> None:
+        """Wait until MLflow reaches its database, which it does not while PostgreSQL starts again."""
+        address = f"{self.uri}/api/2.0/mlflow/experiments/search?max_results=1"
+        until = time.monotonic() + READY_IN
+        while True:
+            try:
+                with urllib.request.urlopen(address, timeout=READY_IN):
+                    return
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Send `mlflow/start` a signal, wait until it has ended and return its exit code; 0 if it did not run."""
+        """Send `mlflow/start` a signal, wait for its end and return its exit code; 0 if it did not run."""
         if self._process is None:
             return 0
         process, self._process = self._process, None
