@@ -98,10 +98,19 @@ def best(run: Path, as_json: bool) -> None:
 @click.option("--ancestors", "show", flag_value="ancestors", help="All that NUMBER comes from.")
 @click.option("--descendants", "show", flag_value="descendants", help="All that comes from NUMBER.")
 @click.option("--all", "show", flag_value="all", help="Every candidate, rejected ones included.")
+@click.option(
+    "--from",
+    "store",
+    metavar="URI",
+    help="Ask MLflow at URI, or `mlflow` for MLFLOW_TRACKING_URI; RUN is then a run's id or name there.",
+)
 @JSON
-def lineage(run: Path, number: int | None, show: str | None, as_json: bool) -> None:
+def lineage(run: Path, number: int | None, show: str | None, store: str | None, as_json: bool) -> None:
     """Print the line of descent of candidate NUMBER of RUN, or of the best."""
-    commands.lineage(run, number, show or "line", _printer(as_json))
+    if store is None:
+        commands.lineage(run, number, show or "line", _printer(as_json))
+    else:
+        commands.tracked_lineage(store, str(run), number, show or "line", _printer(as_json))
 
 
 @cli.command()

@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from evo.candidate import Kernel
+from evo.candidate import Kernel, Proposal
 from evo.credit import Credits, credits_of
 from evo.engine import Engine
 from evo.errors import UsageError
@@ -27,6 +27,7 @@ from evo.events import Settled
 from evo.identity import LineageDigest
 from evo.journal import JournalReader
 from evo.lineage import Lineage
+from evo.objective import Individual
 from evo.past import JournalPast, RecordedIndividuals, RecordedProposals
 from evo.replay import recorded_engine, recorded_task, replay
 from evo.task import Role, Task
@@ -39,7 +40,7 @@ from experiments.session import Session, begin, go_on, search
 from experiments.settings import read_settings
 from experiments.suites.lint import examine as examine_tasks
 from experiments.suites.loader import load_task, task_names
-from experiments.tracking_settings import without_secrets
+from experiments.tracking_settings import TrackingSettings, without_secrets
 from experiments.watching import store_uri, watching
 from fitness.policy import breach
 from fitness.settings import FitnessSettings
@@ -98,14 +99,7 @@ def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> N
         start = credits_of(journal).elite if number is None else number
         if start is None or 0 not in proposals:
             raise UsageError(f"run {folder} has no lineage yet: nothing is evaluated")
-        family = Lineage(proposals)
-        related: dict[str, Callable[[int], tuple[int, ...]]] = {
-            "line": family.line,
-            "ancestors": family.ancestors,
-            "descendants": family.descendants,
-            "all": lambda _: tuple(proposals),
-        }
-        numbers = related[relation](start)
+        numbers = _related(proposals, start, relation)
         seed = individuals[0].evaluation
         title = f"{_task_of(journal).name} on {seed.device} ({seed.source})"
         show(
@@ -114,6 +108,34 @@ def lineage(folder: Path, number: int | None, relation: str, show: Printer) -> N
                 console, title, individuals, numbers, steps=relation == "line"
             ),
         )
+
+
+def tracked_lineage(store: str, run: str, number: int | None, relation: str, show: Printer) -> None:
+    """Report as `lineage` does, from what MLflow holds of a run alone; it has no sources of kernels."""
+    from experiments.tracking_lineage import members  # MLflow takes seconds to import
+
+    named = None if store == "mlflow" else store
+    if named is None and "MLFLOW_TRACKING_URI" not in os.environ:
+        raise UsageError("--from mlflow asks the store that MLFLOW_TRACKING_URI names, it is not set")
+    found = members(TrackingSettings(uri=named).store(Path("runs"), os.environ), run)
+    individuals = {each: member.individual for each, member in found.items()}
+    passed = [each for each in individuals.values() if each.evaluation.passed]
+    fastest = min(passed, key=lambda each: (-each.fitness.values[1], each.number), default=None)
+    start = number if number is not None or fastest is None else fastest.number
+    if start is None or 0 not in individuals:
+        raise UsageError(f"run {run} has no lineage in MLflow yet: nothing is evaluated")
+    numbers = _related(individuals, start, relation)
+    data = render.lineage_data(individuals, numbers)
+    for each in data["candidates"]:
+        each["kernel"] = found[each["number"]].kernel_digest
+    seed = individuals[0].evaluation
+    title = f"{run} on {seed.device} ({seed.source})"
+    show(
+        data,
+        lambda console: render.show_candidates(
+            console, title, individuals, numbers, steps=relation == "line"
+        ),
+    )
 
 
 def evaluate(file: Path, task_name: str, target: str, device: str, show: Printer) -> None:
@@ -169,7 +191,8 @@ def sync(folder: Path, uri: str | None) -> None:
     store, synced = sync_run(folder, uri)
     done = "replaced" if synced.replaced else "brought up to date"
     console.output().print(
-        f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points"
+        f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
+        f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
     )
 
 
@@ -223,6 +246,20 @@ def _reading(folder: Path) -> Iterator[JournalReader]:
     with JournalReader(folder / JOURNAL) as journal:
         _task_of(journal)
         yield journal
+
+
+def _related(
+    members: Mapping[int, Proposal] | Mapping[int, Individual], start: int, relation: str
+) -> tuple[int, ...]:
+    """Return the numbers of a candidate's relations: its line, ancestors or descendants, or all there are."""
+    family = Lineage(members)
+    related: dict[str, Callable[[int], tuple[int, ...]]] = {
+        "line": family.line,
+        "ancestors": family.ancestors,
+        "descendants": family.descendants,
+        "all": lambda _: tuple(members),
+    }
+    return related[relation](start)
 
 
 def _task_of(journal: JournalReader) -> Task:

@@ -1,7 +1,8 @@
-"""Tracking: a search as an MLflow run. The one module that imports MLflow, which takes seconds: import late.
+"""Tracking: a search as an MLflow run. Importing this imports MLflow, which takes seconds: import late.
 
-Journal first: MLflow is a projection of the events, which `tracking_sync` can write again at any time. A
-point that a run has already, with the same value, is not written again. A point's time is when its event was
+Journal first: MLflow is a projection of the journal and its events, which `tracking_sync` can write again
+at any time. What a run has already is not written again: a point with the same value, a file of the same path
+and size, an elite's nested run that is finished, a call's trace. A point's time is when its event was
 recorded; two stores are equal when their keys, steps and values are.
 
 A run is RUNNING while a tracker is open, FINISHED once the search has stopped, FAILED if it could not go on,
@@ -11,46 +12,40 @@ leaves it RUNNING.
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 
-from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.telemetry import set_telemetry_client
+import msgspec
 
+from evo.errors import KernevoError
 from evo.events import Event
-from experiments.tracking_projection import PREFIXES, Point, Projection, Writes
+from experiments.tracking_elites import Elites
+from experiments.tracking_exchange import trace
+from experiments.tracking_members import SNAPSHOTS
+from experiments.tracking_points import Artifact, Point
+from experiments.tracking_projection import PREFIXES, Projection, Writes
+from experiments.tracking_recorded import Recorded
 from experiments.tracking_settings import (
     TrackedRun,
+    TrackingFailure,
     TrackingSettings,
     cut,
+    discreet,
     parts,
     reaching,
-    sqlite_path,
 )
+from experiments.tracking_store import VALUE_LENGTH, Store, dataset_digest
 from experiments.tracking_writer import Timed, Writer
 
-ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""What we want of MLflow that it takes from the environment alone; what the user set there stands."""
-
-# An outage is ours to tell, once; what these write to the terminal beside it would break the live line.
-LOUD = ("mlflow", "alembic", "urllib3.connectionpool")
 ENDINGS = frozenset({"stop_reason", "failure"})
 """Tags that say how a session ended; the next one takes them away."""
 
-METRICS_A_BATCH = 1000
-OTHERS_A_BATCH = 100
-VALUE_LENGTH = 6000
+FOLDERS = ("", SNAPSHOTS, "elites")
+"""Where a run's own files are."""
+
+LARGEST_REPORT = 32 << 20
+CALLS_AT_ONCE = 100
 
 
 class MlflowTracker:
@@ -75,7 +70,7 @@ class MlflowTracker:
         `close`, so in the caller's own thread; `warn` hears of an outage, from any thread.
         """
         self._seconds = settings.close_seconds
-        sink = MlflowRun(uri, run, run_id)
+        sink = MlflowRun(uri, run, run_id, settings.elites)
         self._writer = Writer(sink, settings.queue, warn, on_run_id)
 
     @property
@@ -97,83 +92,130 @@ class MlflowRun:
 
     Attributes:
         held: our own points that the run has.
+        wrote: what was added to the store since the run was opened: `points`, `artifacts`, `runs`, `traces`.
     """
 
-    def __init__(self, uri: str, run: TrackedRun, run_id: str | None) -> None:
-        """Name the run; nothing is read or written before `open`."""
+    def __init__(self, uri: str, run: TrackedRun, run_id: str | None, elites: int) -> None:
+        """Name the run and say how many nested ones it may have; nothing is read or written before `open`."""
         self._uri = uri
         self._run = run
-        self._id = run_id
-        self._projection = Projection()
+        self._wanted_id = run_id
+        self._most = elites
+        self._recorded = Recorded(run.journal)
+        self._projection = Projection(self._recorded)
         self.held: set[Point] = set()
+        self.wrote: Counter[str] = Counter()
+        self._files: dict[str, int] = {}
+        self._traces: set[str] = set()
+        self._seen = 0
+        self._at: float | None = None
         self._status = "KILLED"
+        self._kept: Container[int] | None = None
+        self._endings: frozenset[str] = frozenset()
 
-    def open(self) -> str | None:
-        """Find the run, or make one if there is none; return its id if it is a new one."""
+    def open(self, *, live: bool = True) -> str | None:
+        """Find the run, or make one if there is none; return its id if it is a new one.
+
+        A `live` run is RUNNING from now on and has not ended; one that is written again stays as it was.
+        """
         with reaching(self._uri):
-            self._client = connect(self._uri)
-            found = None if self._id is None else _find(self._client, self._id)
+            self._store = Store(self._uri)
+            found = None if self._wanted_id is None else self._store.find(self._wanted_id)
             if found is None:
-                self._id = self._create()
-            else:
-                self.held = _held(self._client, found)
-                self._client.update_run(found.info.run_id, status="RUNNING")
-                for ending in ENDINGS.intersection(found.data.tags):
-                    self._client.delete_tag(found.info.run_id, ending)
-            self._describe({} if found is None else found.data.params)
-        return self.id if found is None else None
+                self._create()
+                return self.id
+            self._stored = found
+            self.held = self._store.points(found, PREFIXES)
+            self._files = self._store.sizes(found.id, FOLDERS)
+            self._traces = self._store.traced(found)
+            self._elites = Elites(self._store, found, self._most)
+            if live:
+                self._store.resume(found.id)
+                self._stored = msgspec.structs.replace(found, status="RUNNING")
+                self._end_no_more()
+            self._describe()
+        return None
 
     @property
     def id(self) -> str:
-        """The run's id, once it is open or was given one."""
-        if self._id is None:
-            raise ValueError(f"a run has an id once it is open, got none for {self._run.name!r}")
-        return self._id
+        """The run's id, once it is open."""
+        return self._stored.id
+
+    def keep(self, elites: Container[int]) -> None:
+        """Have nested runs of these elites only, until the run is replaced too."""
+        self._kept = elites
+        with reaching(self._uri):
+            self._elites.keep(elites)
 
     def write(self, batch: Sequence[Timed]) -> None:
-        """Write what the events add; of points only those that the run does not have."""
-        writes = [(at, self._projection.of(event)) for at, event in batch]
+        """Write what the events add, and the calls journalled by now; only what the run does not have."""
+        with _reading():
+            writes = [(at, self._projection.of(event)) for at, event in batch]
+        self._trace()
         with reaching(self._uri):
             self._log(writes)
-            for _, write in writes:
-                for artifact in write.artifacts:
-                    self._client.log_text(self.id, artifact.text, artifact.path)
-            self._tag({key: value for _, write in writes for key, value in write.tags.items()})
+            self._write([artifact for _, write in writes for artifact in write.artifacts])
+            for at, write in writes:
+                self._show(at, write)
+            tags = {key: value for _, write in writes for key, value in write.tags.items()}
+            self._tag(tags)
+        self._endings |= ENDINGS.intersection(tags)
         self._status = next((write.status for _, write in reversed(writes) if write.status), self._status)
+        self._at = batch[-1][0] if batch else self._at
 
     def close(self) -> None:
         """End the run: FINISHED if the search has stopped, FAILED if it could not go on, else KILLED."""
+        self._trace()
         with reaching(self._uri):
-            self._client.set_terminated(self.id, self._status)
+            self._attach_report()
+            self._end_no_more()
+            if self._status != self._stored.status:
+                self._store.end(self.id, self._status, self._at)
+        self._recorded.close()
 
     def replace(self) -> str:
-        """Delete the run (MLflow can still restore it), make an empty one and return its id."""
+        """Delete the run with all that is nested in it, make an empty one and return its id."""
         with reaching(self._uri):
-            self._client.delete_run(self.id)
-            self._id, self.held = self._create(), set()
-            self._describe({})
+            self._elites.keep(())
+            self._store.forget(self._stored, sorted(self._traces))
+            self._store.delete(self.id)
+            self._create()
         return self.id
 
-    def _create(self) -> str:
-        experiment = _experiment(self._client, self._run.experiment, self._uri)
-        created = self._client.create_run(experiment, run_name=self._run.name, tags=self._run.tags)
-        return str(created.info.run_id)
+    def _create(self) -> None:
+        experiment = self._store.experiment(self._run.experiment)
+        self._stored = self._store.create(experiment, self._run.name, self._run.tags)
+        self.wrote["runs"] += 1
+        self.held, self._files, self._traces = set(), {}, set()
+        self._elites = Elites(self._store, self._stored, self._most)
+        self._describe()
 
-    def _describe(self, params: Mapping[str, str]) -> None:
-        """Write settings and tags. MLflow keeps the first value of a param; later ones become tags."""
-        values = {key: cut(value, VALUE_LENGTH) for key, value in self._run.params.items()}
-        added = [Param(key, value) for key, value in values.items() if key not in params]
-        for part in parts(added, OTHERS_A_BATCH):
-            self._client.log_batch(self.id, params=part)
-        changed = {key: value for key, value in values.items() if params.get(key, value) != value}
-        self._tag(self._run.tags | {f"resumed.{key}": value for key, value in changed.items()})
-        self._client.log_text(self.id, self._run.settings, "settings.toml")
+    def _describe(self) -> None:
+        """Write settings, tags and input. MLflow keeps a param's first value; later ones become tags."""
+        values = {key: cut(discreet(value), VALUE_LENGTH) for key, value in self._run.params.items()}
+        has = self._stored.params
+        added = {key: value for key, value in values.items() if key not in has}
+        changed = {f"resumed.{key}": value for key, value in values.items() if has.get(key, value) != value}
+        self._store.describe(self.id, added, {})
+        if self._stored.tags.get("settings_digest") != self._run.tags["settings_digest"]:
+            self._files.pop("settings.toml", None)  # an edit may leave the size as it was
+        self._tag(self._run.tags | changed)
+        self._write([Artifact("settings.toml", self._run.settings)])
+        if dataset_digest(self._run.task) not in self._stored.datasets:
+            self._store.use(self.id, self._run.task)
 
-    def _tag(self, tags: Mapping[str, str]) -> None:
-        for part in parts(
-            [RunTag(key, cut(value, VALUE_LENGTH)) for key, value in tags.items()], OTHERS_A_BATCH
-        ):
-            self._client.log_batch(self.id, tags=part)
+    def _end_no_more(self) -> None:
+        """Take away the tags of endings that were not written since the run was opened."""
+        for ending in ENDINGS.intersection(self._stored.tags) - self._endings:
+            self._store.untag(self.id, ending)
+            del self._stored.tags[ending]
+
+    def _tag(self, tags: dict[str, str]) -> None:
+        """Write the tags that the run does not have."""
+        has = self._stored.tags
+        values = {key: cut(discreet(value), VALUE_LENGTH) for key, value in tags.items()}
+        self._store.describe(self.id, {}, {key: each for key, each in values.items() if has.get(key) != each})
+        has |= values
 
     def _log(self, writes: Sequence[tuple[float, Writes]]) -> None:
         """Write the points that the run does not have yet."""
@@ -182,73 +224,53 @@ class MlflowRun:
             for point in write.points:
                 if point not in self.held:
                     self.held.add(point)
-                    fresh.append(Metric(point.key, point.value, int(at * 1000), point.step))
-        for part in parts(fresh, METRICS_A_BATCH):
-            self._client.log_batch(self.id, metrics=part)
+                    fresh.append((at, point))
+        self._store.log(self.id, fresh)
+        self.wrote["points"] += len(fresh)
+
+    def _write(self, artifacts: Sequence[Artifact]) -> None:
+        """Write the files that the run does not have in this size."""
+        sizes = {each.path: len(discreet(each.text).encode()) for each in artifacts}
+        last = {each.path: each for each in artifacts}
+        fresh = [each for path, each in last.items() if self._files.get(path) != sizes[path]]
+        self._store.write(self.id, fresh)
+        self._files |= {each.path: sizes[each.path] for each in fresh}
+        self.wrote["artifacts"] += len(fresh)
+
+    def _show(self, at: float, write: Writes) -> None:
+        """Give an elite a nested run, and register the champion as a version of the task's model."""
+        for each in (write.elite, write.champion):
+            wanted = each is not None and (self._kept is None or each.number in self._kept)
+            if each is not None and wanted and self._elites.show(each, at):
+                self.wrote["runs"] += 1
+        if write.champion is not None and self._elites.register(write.champion, self._run):
+            self.wrote["models"] += 1
+
+    def _trace(self) -> None:
+        """Write the traces of the calls journalled since the last time."""
+        with _reading():
+            end = self._recorded.end()
+            calls = list(self._recorded.calls_between(self._seen, end))
+        for part in parts(calls, CALLS_AT_ONCE):
+            traces = [trace(call, self.id) for call in part]
+            fresh = [each for each in traces if each.id not in self._traces]
+            with reaching(self._uri):
+                self._store.trace(self._stored, fresh)
+            self._traces |= {each.id for each in fresh}
+            self.wrote["traces"] += len(fresh)
+        self._seen = end
+
+    def _attach_report(self) -> None:
+        """Write the run's report, if there is one by now."""
+        report = self._run.report
+        if report.is_file() and report.stat().st_size <= LARGEST_REPORT:
+            self._write([Artifact(report.name, report.read_text(encoding="utf-8"))])
 
 
-def connect(uri: str) -> MlflowClient:
-    """Return a client of the store, which is made first if it is a SQLite file that is not there."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if "MLFLOW_DISABLE_TELEMETRY" not in os.environ:
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        set_telemetry_client()  # type: ignore[no-untyped-call]
-    for name in LOUD:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    path = sqlite_path(uri)
-    if path is not None and not path.exists():
-        _make_database(path)
-    return MlflowClient(tracking_uri=uri)
-
-
-def _make_database(path: Path) -> None:
-    """Make an empty store, whole or not at all, also when several processes begin at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():
-            return
-        unfinished = path.with_name(f"{path.name}.new")
-        unfinished.unlink(missing_ok=True)
-        store = SqlAlchemyStore(f"sqlite:///{unfinished}", _artifacts(path))  # type: ignore[no-untyped-call]
-        store.engine.dispose()
-        unfinished.rename(path)
-
-
-def _artifacts(database: Path) -> str:
-    return (database.parent / "mlartifacts").as_uri()
-
-
-def _experiment(client: MlflowClient, name: str, uri: str) -> str:
-    """Return the id of the experiment with this name, which is made or restored if need be."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        path = sqlite_path(uri)
-        try:
-            return client.create_experiment(name, None if path is None else _artifacts(path))
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                raise
-            return _experiment(client, name, uri)
-    if found.lifecycle_stage == LifecycleStage.DELETED:
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def _find(client: MlflowClient, run_id: str) -> Run | None:
-    """Return the run with this id; None if it is not there or deleted."""
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn a journal's faults into TrackingFailure: the search itself will say what is wrong with it."""
     try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            raise
-        return None
-    return None if run.info.lifecycle_stage == LifecycleStage.DELETED else run
-
-
-def _held(client: MlflowClient, run: Run) -> set[Point]:
-    """Return our own points that a run has; MLflow keeps all that were ever written."""
-    keys = [key for key in run.data.metrics if key.startswith(PREFIXES)]
-    histories = (client.get_metric_history(run.info.run_id, key) for key in keys)
-    return {Point(metric.key, metric.step, metric.value) for history in histories for metric in history}
+        yield
+    except KernevoError as error:
+        raise TrackingFailure(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +15,17 @@ import msgspec
 
 from evo.errors import RunFailure, SettingsError
 from evo.evaluation import Source
+from evo.task import Task
+from experiments.run_folder import JOURNAL
 
 DATABASE = "mlflow.db"
 """The SQLite store that a runs' parent folder holds unless settings or environment name another store."""
+
+SECRETS = ("KEY", "TOKEN", "PASSWORD", "SECRET")
+SHORTEST_SECRET = 8
+
+REPORT = "report.html"
+"""The report in a run folder; it goes to MLflow if it is there when a session or a sync ends."""
 
 T = TypeVar("T")
 _SQLITE = "sqlite:///"
@@ -36,6 +45,7 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             the environment's MLFLOW_TRACKING_URI, and without one a SQLite file beside the runs.
         queue: events that may wait to be written before the tracker gives up.
         close_seconds: time at the end of a session for what is still to be written.
+        elites: nested runs that a run has at most; the oldest is deleted when there is one more.
 
     Raises:
         SettingsError: a URI that is no store MLflow 3 writes to, one that holds a password, a limit below 1.
@@ -45,13 +55,16 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     uri: str | None = None
     queue: int = 10_000
     close_seconds: float = 20.0
+    elites: int = 200
 
     def __post_init__(self) -> None:
         """Refuse what no store can be reached by."""
         if self.uri is not None:
             _check(self.uri)
-        if self.queue < 1:
-            raise SettingsError(f"tracking.queue must be at least 1, got {self.queue}")
+        for name in ("queue", "elites"):
+            value = getattr(self, name)
+            if value < 1:
+                raise SettingsError(f"tracking.{name} must be at least 1, got {value}")
         if not 0 < self.close_seconds <= 3600:
             raise SettingsError(f"tracking.close_seconds must be 0 to 3600, got {self.close_seconds}")
 
@@ -67,18 +80,19 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the run folder's name.
-        task: the task's name.
+        task: what is searched for, workloads and all.
         device, source: of all evaluations.
         seed: the search's seed.
-        folder: the run folder.
+        folder: the run folder; it is not told, for its path says who and where we are.
         settings: the resolved settings' text.
         params: the same settings, flattened to one value a dotted key.
         version: kernevo's own.
         commit: of kernevo's own sources, if they are a checkout.
+        work_commit: of the working directory, if it is in a checkout.
     """
 
     name: str
-    task: str
+    task: Task
     device: str
     source: Source
     seed: int
@@ -87,26 +101,46 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str]
     version: str
     commit: str | None = None
+    work_commit: str | None = None
+
+    @property
+    def journal(self) -> Path:
+        """The run's journal."""
+        return self.folder / JOURNAL
+
+    @property
+    def report(self) -> Path:
+        """The run's report, which need not be there."""
+        return self.folder / REPORT
 
     @property
     def experiment(self) -> str:
         """Name of the MLflow experiment: task × device, always with `measured` or `modelled`."""
-        device = self.device if self.source in self.device else f"{self.device} ({self.source})"
-        return f"{self.task} × {device}"
+        return f"{self.task.name} × {self._device}"
+
+    @property
+    def model(self) -> str:
+        """Name that champions are registered under, without what MLflow allows in no name of a model."""
+        return re.sub(r"[:/\\%]", " ", f"{self.task.name} on {self._device}")
 
     @property
     def tags(self) -> dict[str, str]:
         """What a run is found by."""
         tags = {
-            "task": self.task,
+            "task": self.task.name,
+            "task_digest": self.task.digest,
             "device": self.device,
             "source": str(self.source),
             "seed": str(self.seed),
-            "folder": str(self.folder.absolute()),
             "settings_digest": hashlib.sha256(self.settings.encode()).hexdigest(),
             "kernevo_version": self.version,
         }
-        return tags if self.commit is None else tags | {"mlflow.source.git.commit": self.commit}
+        commits = {"mlflow.source.git.commit": self.commit, "git_commit": self.work_commit}
+        return tags | {name: commit for name, commit in commits.items() if commit is not None}
+
+    @property
+    def _device(self) -> str:
+        return self.device if self.source in self.device else f"{self.device} ({self.source})"
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -137,6 +171,24 @@ def reaching(uri: str) -> Iterator[None]:
         ) from None
 
 
+def discreet(text: str) -> str:
+    """Return the text with `~` for the home folder, and without the values of secrets in the environment.
+
+    Secrets are variables whose names end in KEY, TOKEN, PASSWORD or SECRET, of 8 characters or more. None of
+    it should be in what we write; this is the second line.
+    """
+    for name, value in os.environ.items():
+        if len(value) >= SHORTEST_SECRET and name.upper().endswith(SECRETS):
+            text = text.replace(value, "…")
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # nobody's home
+        return text
+    if home == "/":
+        return text
+    return re.sub(rf"(?<![\w.-]){re.escape(home)}(?![\w-]|\.\w)", "~", text)
+
+
 def cut(text: str, length: int) -> str:
     """Return the text, ending in `…` where it was longer than `length`."""
     return text if len(text) <= length else text[: length - 1] + "…"
@@ -151,9 +203,12 @@ def parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def checkout_commit() -> str | None:
     """Return the commit of the checkout that kernevo runs from, `-dirty` if changed; None without one."""
     root = Path(__file__).parent.parent
-    if not (root / ".git").exists():
-        return None
-    command = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return commit_of(root) if (root / ".git").exists() else None
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit of the checkout that a folder is in, `-dirty` if changed; None if it is in none."""
+    command = ("git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -18,7 +18,7 @@ from experiments.console import messages
 from experiments.progress import Progress
 from experiments.session import Session
 from experiments.settings import RunSettings, flatten
-from experiments.tracking_settings import TrackedRun, checkout_commit
+from experiments.tracking_settings import TrackedRun, checkout_commit, commit_of
 
 TRACKED = "mlflow_run"
 """Where the journal's meta holds the id of the run in MLflow."""
@@ -54,9 +54,9 @@ def tracked_run(folder: Path, settings: RunSettings, engine: Engine) -> TrackedR
     """Return a run as MLflow shows it."""
     text = settings.to_toml()
     return TrackedRun(
-        name=folder.absolute().name, task=engine.task.name, device=engine.device, source=engine.source,
+        name=folder.absolute().name, task=engine.task, device=engine.device, source=engine.source,
         seed=engine.settings.seed, folder=folder, settings=text, params=flatten(settings),
-        version=version("kernevo"), commit=checkout_commit(),
+        version=version("kernevo"), commit=checkout_commit(), work_commit=commit_of(Path.cwd()),
     )  # fmt: skip
 
 

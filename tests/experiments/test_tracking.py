@@ -19,7 +19,8 @@ from evo.journal import Journal
 from evo.loop import Search
 from evo.objective import assess
 from evo.protocols import Tracker
-from experiments.tracking import MlflowTracker, connect
+from experiments.tracking import MlflowTracker
+from experiments.tracking_store import connect
 from tests.experiments.tracked import (
     PATIENCE,
     Tracked,
@@ -116,7 +117,7 @@ def test_a_run_is_found_by_its_tags_and_holds_no_code_but_in_files(uri: str, tmp
     experiment = client.get_experiment_by_name("synthetic × synthetic (modelled)")
     assert experiment is not None
     [found] = client.search_runs(
-        [experiment.experiment_id], "tags.folder = '/runs/tags' and tags.task = 'synthetic'"
+        [experiment.experiment_id], "attributes.run_name = 'tags' and tags.task = 'synthetic'"
     )
     assert (found.info.run_id, found.info.run_name) == (run_id, "tags")
     assert found.data.tags.items() >= run.tags.items()
@@ -264,7 +265,7 @@ def test_two_searches_in_one_process_do_not_cross(uri: str, tmp_path: Path) -> N
         run_id = watched[seed].track([])
         found[seed] = set(stored_points(uri, run_id))
         assert found[seed] == expected_points(recording.events)
-        assert tags_of(uri, run_id)["folder"] == f"/runs/seed {seed}"
+        assert tags_of(uri, run_id)["kernevo_version"] == "0.1.0"
     assert found[3] != found[4]
 
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from evo.budget import Budget
 from evo.events import Event, Settled, Stopped
 from evo.fold import fold
-from evo.journal import JournalReader
+from evo.journal import Journal, JournalReader
 from experiments.tracking_settings import TrackingFailure
 from experiments.tracking_sync import Synced, sync, timed
 from experiments.tracking_writer import Timed
@@ -46,7 +46,9 @@ def journalled(path: Path, evaluations: int) -> list[Timed]:
 
 
 def test_an_empty_store_gets_what_the_live_one_has(uri: str, tmp_path: Path) -> None:
-    run, live = tracked_run("live"), Tracked(uri, tracked_run("live"))
+    run = tracked_run("live", folder=tmp_path)
+    Journal.create(run.journal).close()
+    live = Tracked(uri, run)
     session(tmp_path / "run.sqlite", trackers=[live.tracker])
     live_id = live.track([])
     synced = sync(journalled(tmp_path / "run.sqlite", 23), uri, run, None)
@@ -80,7 +82,9 @@ def test_a_run_that_fell_behind_gets_what_it_lacks(uri: str, tmp_path: Path) -> 
 
 
 def test_a_run_with_points_that_are_no_longer_true_is_replaced(uri: str, tmp_path: Path) -> None:
-    path, run = tmp_path / "run.sqlite", tracked_run("cut short")
+    run = tracked_run("cut short", folder=tmp_path)
+    path = run.journal
+    Journal.create(path).close()
     first = Tracked(uri, run)
     session(path, search_settings(budget=Budget(evaluations=23)), trackers=[first.tracker])
     run_id = first.track([])
@@ -88,7 +92,7 @@ def test_a_run_with_points_that_are_no_longer_true_is_replaced(uri: str, tmp_pat
     session(path, search_settings(budget=Budget(evaluations=31)), trackers=[second.tracker])
     second.track([])
     events = journalled(path, 31)
-    expected = expected_points(event for _, event in events)
+    expected = expected_points((event for _, event in events), run)
     assert set(stored_points(uri, run_id)) > expected, "the live run keeps both values of the cut generation"
     synced = sync(events, uri, run, run_id)
     assert synced.replaced

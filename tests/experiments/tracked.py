@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import msgspec
 from mlflow import MlflowClient
 
 from evo.budget import Budget
 from evo.events import Event
+from evo.journal import Journal
 from experiments.tracking import MlflowTracker
-from experiments.tracking_projection import Artifact, Point, Projection, points
+from experiments.tracking_points import Point
+from experiments.tracking_projection import Projection, Writes
+from experiments.tracking_recorded import Recorded
 from experiments.tracking_settings import TrackedRun, TrackingSettings
 from tests.evo.driving import drive
-from tests.standins import DEVICE, SOURCE, search_settings, synthetic_engine
+from tests.standins import DEVICE, SOURCE, search_settings, synthetic_engine, synthetic_task
 
 PATIENCE = TrackingSettings(close_seconds=60.0)
 
 
-def tracked_run(name: str = "one", **changes: object) -> TrackedRun:
+@functools.cache
+def _blank() -> Path:
+    """Return a folder with a journal that holds nothing, for events that come from no journal."""
+    folder = tempfile.TemporaryDirectory(prefix="kernevo-tests-")
+    _KEPT.enter_context(folder)
+    Journal.create(Path(folder.name) / "run.sqlite").close()
+    return Path(folder.name)
+
+
+_KEPT = contextlib.ExitStack()
+"""Folders that are there until the tests end."""
+atexit.register(_KEPT.close)
+
+
+def tracked_run(name: str = "one", *, task: str = "synthetic", **changes: object) -> TrackedRun:
     fields: dict[str, object] = {
         "name": name,
-        "task": "synthetic",
+        "task": msgspec.structs.replace(synthetic_task(), name=task),
         "device": DEVICE,
         "source": SOURCE,
         "seed": 7,
-        "folder": Path("/runs") / name,
+        "folder": _blank(),
         "settings": "task = 'synthetic'\n",
         "params": {"search.seed": "7", "task": "synthetic"},
         "version": "0.1.0",
@@ -39,13 +61,19 @@ def searched(evaluations: int = 23, seed: int = 7) -> list[Event]:
     return drive(synthetic_engine(search_settings(seed=seed, budget=Budget(evaluations=evaluations))))
 
 
-def expected_points(events: Iterable[Event]) -> set[Point]:
-    return {point for event in events for point in points(event)}
+def expected(events: Iterable[Event], run: TrackedRun | None = None) -> list[Writes]:
+    """Return what a run is to hold for some events."""
+    with contextlib.closing(Recorded((run or tracked_run()).journal)) as recorded:
+        projection = Projection(recorded)
+        return [projection.of(event) for event in events]
+
+
+def expected_points(events: Iterable[Event], run: TrackedRun | None = None) -> set[Point]:
+    return {point for writes in expected(events, run) for point in writes.points}
 
 
 def expected_artifacts(events: Iterable[Event], run: TrackedRun) -> dict[str, str]:
-    projection = Projection()
-    written: list[Artifact] = [artifact for event in events for artifact in projection.of(event).artifacts]
+    written = [artifact for writes in expected(events, run) for artifact in writes.artifacts]
     return {artifact.path: artifact.text for artifact in written} | {"settings.toml": run.settings}
 
 
