@@ -20,11 +20,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evo.journal import JournalReader
+from evo.tables import is_blank
 from experiments.bench.results import write_results
 from experiments.bench.serving import TeamServer
 from experiments.bench.shown import differences
 from experiments.bench.tracked_search import IN_FLIGHT, MARKS, SECONDS
+from experiments.run_folder import JOURNAL
 from experiments.syncing import sync_run
+from experiments.watching import TRACKED
 
 CANDIDATES = 4_000
 OUTAGE_SECONDS = 60.0
@@ -43,6 +47,19 @@ class Searching:
         command = [sys.executable, "-m", "experiments.bench.tracked_search", str(folder), str(candidates)]
         command += [] if uri is None else [uri]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def shows(self, candidates: int) -> bool:
+        """Return whether it has come so far, and has a run in MLflow.
+
+        Raises:
+            RuntimeError: it has ended before that.
+        """
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the search in {self.folder} must be longer, it ended before the outage")
+        if is_blank(self.folder / JOURNAL):
+            return False
+        with JournalReader(self.folder / JOURNAL) as journal:
+            return journal.asked() >= candidates and journal.meta(TRACKED, str) is not None
 
     def ended(self) -> dict[str, Any]:
         """Wait for its end, and return its rate, the seconds that closing took and what it said."""
@@ -66,7 +83,8 @@ def rate(marks: Sequence[tuple[float, int]]) -> float:
 def outage(server: TeamServer, runs: Path, candidates: int) -> dict[str, Any]:
     """Search twice at once through an outage, sync both, and return what was seen."""
     searches = [Searching(runs / f"outage-{number}", candidates, server.uri) for number in (1, 2)]
-    time.sleep(candidates * SECONDS / IN_FLIGHT / 3)
+    while not all(search.shows(candidates // 3) for search in searches):
+        time.sleep(1)
     server.stop()
     down = time.monotonic()
     time.sleep(OUTAGE_SECONDS)
@@ -108,7 +126,7 @@ def main(candidates: int) -> None:
     load_before = os.getloadavg()[0]
     server = TeamServer()
     try:
-        server.start(KERNEVO_SERVER_WORKERS="2")
+        server.start()
         with tempfile.TemporaryDirectory() as folder:
             figures: dict[str, Any] = {
                 "outage": outage(server, Path(folder), candidates),
