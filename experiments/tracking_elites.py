@@ -57,9 +57,9 @@ class Elites:
         return True
 
     def register(self, champion: Elite, run: TrackedRun) -> bool:
-        """Register an elite that is shown as a version of its task's model; return whether it was not yet."""
-        nested = self._nested[champion.number]
-        if self._store.registered(nested.id):
+        """Register an elite as a version of its task's model; return False if it is one, or is not kept."""
+        nested = self._nested.get(champion.number)
+        if nested is None or self._store.registered(nested.id):
             return False
         if dataset_digest(run.task) not in nested.datasets:
             self._store.use(nested.id, run.task)

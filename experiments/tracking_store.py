@@ -39,6 +39,7 @@ from experiments.tracking_points import Artifact, Point
 from experiments.tracking_settings import IDENTITY, cut, discreet, parts, sqlite_path
 
 ENVIRONMENT = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -113,9 +114,9 @@ class Store:
 
     def named(self, name: str) -> list[StoredRun]:
         """Return the runs with this name that are no elites, of all experiments."""
-        quoted = name.replace("'", "''")
+        quote = '"' if "'" in name else "'"
         experiments = [each.experiment_id for each in self._client.search_experiments()]
-        found = self._search(experiments, f"attributes.run_name = '{quoted}'")
+        found = self._search(experiments, f"attributes.run_name = {quote}{name}{quote}")
         return [run for run in found if PARENT not in run.tags]
 
     def nested(self, run: StoredRun) -> list[StoredRun]:

@@ -87,6 +87,7 @@ def stored_points(uri: str, run_id: str) -> list[Point]:
 
 def stored_artifacts(uri: str, run_id: str, tmp_path: Path) -> dict[str, str]:
     client = MlflowClient(tracking_uri=uri)
+    tmp_path.mkdir(exist_ok=True)
     root = Path(client.download_artifacts(run_id, "", str(tmp_path)))
     return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
 
