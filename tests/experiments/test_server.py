@@ -120,7 +120,7 @@ def test_runs_outlive_their_server(server: TeamServer, tmp_path: Path) -> None:
     (server.folder / "database" / "postmaster.pid").write_text(f"{bystander.pid}\n{server.folder}/database\n")
     code, line = refused(server, KERNEVO_SERVER_PASSWORD="guessed")
     assert (code, "KERNEVO_SERVER_PASSWORD is not the one" in line) == (1, True)
-    server.start()
+    server.start(KERNEVO_SERVER_UPGRADE="1")
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
