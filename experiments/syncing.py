@@ -35,7 +35,7 @@ def sync_run(folder: Path, uri: str | None) -> tuple[str, Synced]:
         events = list(replay(journal, engine))
         store = store_uri(folder, settings)
         own = journal.meta(TRACKED, str)
-        run, elites = tracked_run(folder, settings, engine), settings.tracking.elites
+        run, elites = tracked_run(folder, settings, engine, journal), settings.tracking.elites
         synced = sync(timed(events, journal.entries()), store, run, own, elites)
         if synced.run_id != own:
             journal.set_meta(TRACKED, synced.run_id)

@@ -35,7 +35,7 @@ from experiments.tracking_settings import (
     parts,
     reaching,
 )
-from experiments.tracking_store import VALUE_LENGTH, Store, dataset_digest
+from experiments.tracking_store import VALUE_LENGTH, Store, StoredRun, dataset_digest
 from experiments.tracking_writer import Timed, Writer
 
 ENDINGS = frozenset({"stop_reason", "failure"})
@@ -121,6 +121,7 @@ class MlflowRun:
         with reaching(self._uri):
             self._store = Store(self._uri)
             found = None if self._wanted_id is None else self._store.find(self._wanted_id)
+            found = found or self._lost()
             if found is None:
                 self._create()
                 return self.id
@@ -134,7 +135,7 @@ class MlflowRun:
                 self._stored = msgspec.structs.replace(found, status="RUNNING")
                 self._end_no_more()
             self._describe()
-        return None
+        return None if self.id == self._wanted_id else self.id
 
     @property
     def id(self) -> str:
@@ -182,9 +183,26 @@ class MlflowRun:
             self._create()
         return self.id
 
+    def _lost(self) -> StoredRun | None:
+        """Return the run that was made for this search, but whose id never came to us; None if there is none.
+
+        A server may be killed between its work and its answer, and we between its answer and the journal.
+        MLflow's client, too, asks again for a run if the answer is lost: of several the oldest is ours.
+        """
+        found = self._identical(self._store.experiment(self._run.experiment))
+        for other in found[1:]:
+            self._store.delete(other.id)
+        return found[0] if found else None
+
+    def _identical(self, experiment: str) -> list[StoredRun]:
+        return [] if self._run.identity is None else self._store.identical(experiment, self._run.identity)
+
     def _create(self) -> None:
         experiment = self._store.experiment(self._run.experiment)
         self._stored = self._store.create(experiment, self._run.name, self._run.tags)
+        for other in self._identical(experiment):
+            if other.id != self.id:
+                self._store.delete(other.id)
         self.wrote["runs"] += 1
         self.held, self._files, self._traces = set(), {}, set()
         self._elites = Elites(self._store, self._stored, self._most)

@@ -21,6 +21,9 @@ from experiments.run_folder import JOURNAL
 DATABASE = "mlflow.db"
 """The SQLite store that a runs' parent folder holds unless settings or environment name another store."""
 
+IDENTITY = "kernevo_run"
+"""The tag that holds a run's identity."""
+
 SECRETS = ("KEY", "TOKEN", "PASSWORD", "SECRET")
 SHORTEST_SECRET = 8
 
@@ -89,6 +92,7 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
         version: kernevo's own.
         commit: of kernevo's own sources, if they are a checkout.
         work_commit: of the working directory, if it is in a checkout.
+        identity: of the journal; a run whose id was lost on its way to us is found by it.
     """
 
     name: str
@@ -102,6 +106,7 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     commit: str | None = None
     work_commit: str | None = None
+    identity: str | None = None
 
     @property
     def journal(self) -> Path:
@@ -135,8 +140,12 @@ class TrackedRun(msgspec.Struct, frozen=True, kw_only=True):
             "settings_digest": hashlib.sha256(self.settings.encode()).hexdigest(),
             "kernevo_version": self.version,
         }
-        commits = {"mlflow.source.git.commit": self.commit, "git_commit": self.work_commit}
-        return tags | {name: commit for name, commit in commits.items() if commit is not None}
+        more = {
+            "mlflow.source.git.commit": self.commit,
+            "git_commit": self.work_commit,
+            IDENTITY: self.identity,
+        }
+        return tags | {name: value for name, value in more.items() if value is not None}
 
     @property
     def _device(self) -> str:

@@ -36,7 +36,7 @@ from mlflow.tracing.client import TracingClient
 from evo.task import Task
 from experiments.tracking_exchange import Trace, encoded
 from experiments.tracking_points import Artifact, Point
-from experiments.tracking_settings import cut, discreet, parts, sqlite_path
+from experiments.tracking_settings import IDENTITY, cut, discreet, parts, sqlite_path
 
 ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -122,6 +122,11 @@ class Store:
     def nested(self, run: StoredRun) -> list[StoredRun]:
         """Return the runs nested in a run, the oldest first."""
         found = self._search([run.experiment], f"tags.`{PARENT}` = '{run.id}'")
+        return sorted(found, key=lambda each: (each.began, each.id))
+
+    def identical(self, experiment: str, identity: str) -> list[StoredRun]:
+        """Return the runs of an experiment that bear this identity, the oldest first."""
+        found = self._search([experiment], f"tags.`{IDENTITY}` = '{identity}'")
         return sorted(found, key=lambda each: (each.began, each.id))
 
     def experiment(self, name: str) -> str:

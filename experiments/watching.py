@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from rich.console import Console
 from evo.engine import Engine
 from evo.errors import KernevoError
 from evo.events import Failed
+from evo.journal import Journal
 from evo.protocols import Tracker
 from experiments.console import messages
 from experiments.progress import Progress
@@ -22,6 +24,9 @@ from experiments.tracking_settings import TrackedRun, checkout_commit, commit_of
 
 TRACKED = "mlflow_run"
 """Where the journal's meta holds the id of the run in MLflow."""
+
+IDENTITY = "identity_in_mlflow"
+"""Where it holds what that run is found by if its id is lost."""
 
 
 @contextmanager
@@ -50,13 +55,18 @@ def store_uri(folder: Path, settings: RunSettings) -> str:
     return settings.tracking.store(folder.absolute().parent, os.environ)
 
 
-def tracked_run(folder: Path, settings: RunSettings, engine: Engine) -> TrackedRun:
-    """Return a run as MLflow shows it."""
+def tracked_run(folder: Path, settings: RunSettings, engine: Engine, journal: Journal) -> TrackedRun:
+    """Return a run as MLflow shows it; its identity is drawn the first time, and kept in the journal."""
+    identity = journal.meta(IDENTITY, str)
+    if identity is None:
+        identity = uuid.uuid4().hex
+        journal.set_meta(IDENTITY, identity)
     text = settings.to_toml()
     return TrackedRun(
         name=folder.absolute().name, task=engine.task, device=engine.device, source=engine.source,
         seed=engine.settings.seed, folder=folder, settings=text, params=flatten(settings),
         version=version("kernevo"), commit=checkout_commit(), work_commit=commit_of(Path.cwd()),
+        identity=identity,
     )  # fmt: skip
 
 
@@ -68,7 +78,7 @@ def _mlflow(session: Session, console: Console) -> Tracker:
     return MlflowTracker(
         session.settings.tracking,
         store_uri(session.folder, session.settings),
-        tracked_run(session.folder, session.settings, session.engine),
+        tracked_run(session.folder, session.settings, session.engine, journal),
         journal.meta(TRACKED, str),
         lambda run_id: journal.set_meta(TRACKED, run_id),
         lambda message: console.print(message, markup=False),

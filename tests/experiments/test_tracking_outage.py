@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from mlflow import MlflowClient
 
 from evo.events import GenerationEnded
 from experiments.tracking_settings import TrackingSettings
 from experiments.tracking_sync import sync
+from tests.experiments.forgetful import losing_answers
 from tests.experiments.tracked import (
     Tracked,
     expected_artifacts,
@@ -41,13 +43,13 @@ class Server:
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self._port}"
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder / 'mlflow.db'}"]
         command += ["--artifacts-destination", str(self._folder / "artifacts")]
         with (self._folder / "log").open("ab") as log:
@@ -59,6 +61,10 @@ class Server:
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < until, "the server did not come up in 120 s"
             time.sleep(0.2)
+
+    def start_if_down(self) -> None:
+        if self._process is None:
+            self.start()
 
     def kill(self) -> None:
         if self._process is not None:
@@ -150,3 +156,26 @@ def test_a_server_that_never_answers_holds_nobody_up() -> None:
         for connection in held:
             connection.close()
     assert watched.tracker.behind
+
+
+@pytest.mark.parametrize("tries", [0, 2])
+def test_a_run_whose_making_was_never_confirmed_is_found_again(
+    server: Server, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server makes the run, its answer is lost, and MLflow's client may ask for it again by itself."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(tries))
+    server.start_if_down()
+    events, run = searched(), tracked_run(f"lost {tries}", identity=f"identity {tries}")
+    with losing_answers(server.port, "/runs/create", 1) as uri:
+        watched = Tracked(uri, run)
+        for event in events:
+            watched.tracker.record(event)
+        watched.tracker.close()
+    assert bool(watched.warnings) is (tries == 0)
+    synced = sync([(1_700_000_000.0, event) for event in events], server.uri, run, watched.run_id)
+    client = MlflowClient(tracking_uri=server.uri)
+    experiment = client.get_experiment_by_name(run.experiment)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], f"attributes.run_name = 'lost {tries}'")
+    assert [(each.info.run_id, each.info.status) for each in found] == [(synced.run_id, "FINISHED")]
+    assert set(stored_points(server.uri, synced.run_id)) == expected_points(events)
