@@ -43,6 +43,7 @@ from experiments.render_outcome import show_outcome
 from experiments.run_folder import (
     BEST,
     JOURNAL,
+    REPORT,
     SETTINGS,
     default_run_folder,
     existing_run_folder,
@@ -254,7 +255,6 @@ def _search(session: Session, quiet: bool) -> int:
         elif session.engine.elite is not None:
             with console.writing():
                 click.echo(_result(session.folder, session.engine.elite))
-        _leave_report(session, quiet)
     return 0 if ending else INTERRUPTED
 
 
@@ -264,22 +264,8 @@ def _show_end(out: Console, session: Session, ending: str | Paused | None) -> No
     if session.settings.tracking.enabled:
         store = without_secrets(store_uri(session.folder, session.settings))
         out.print(f"see it: {_viewer(store)}")
-
-
-def _leave_report(session: Session, quiet: bool) -> None:
-    """Write the report of a run, unless that takes long; no search fails for its report."""
-    from experiments.report.writing import write_report
-
-    if not 0 < session.engine.told <= REPORTED:
-        return
-    try:
-        path = write_report(session.folder)
-    except KernevoError as error:
-        console.messages().print(f"no report was written: {error}")
-        return
-    if not quiet:
-        with console.writing():
-            console.output().print(f"report: {path}")
+    if (session.folder / REPORT).is_file():
+        out.print(f"report: {session.folder / REPORT}")
 
 
 def _result(folder: Path, elite: Individual) -> str:
@@ -288,12 +274,29 @@ def _result(folder: Path, elite: Individual) -> str:
 
 
 def watched(session: Session, quiet: bool) -> str | Paused | None:
-    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment."""
+    """Search and return why it stopped, or what it waits for; None if interrupted, at whatever moment.
+
+    A report is left in the run folder before the trackers close, so that they can show it.
+    """
     try:
         with watching(session, quiet) as trackers:
-            return asyncio.run(search(session, trackers))
+            ending = asyncio.run(search(session, trackers))
+            _leave_report(session)
+            return ending
     except KeyboardInterrupt:
         return None
+
+
+def _leave_report(session: Session) -> None:
+    """Write the report of a run, unless that takes long; no search fails for its report."""
+    from experiments.report.writing import write_report
+
+    if not 0 < session.engine.told <= REPORTED:
+        return
+    try:
+        write_report(session.folder)
+    except KernevoError as error:
+        console.messages().print(f"no report was written: {error}")
 
 
 async def _evaluate(kernel: Kernel, task: Task, settings: FitnessSettings) -> tuple[Evaluation, Evaluation]:

@@ -15,6 +15,7 @@ from evo.objective import Individual
 JOURNAL = "run.sqlite"
 SETTINGS = "settings.toml"
 BEST = "best.py"
+REPORT = "report.html"
 
 
 def new_run_folder(path: Path) -> Path:

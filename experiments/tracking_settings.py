@@ -16,7 +16,7 @@ import msgspec
 from evo.errors import RunFailure, SettingsError
 from evo.evaluation import Source
 from evo.task import Task
-from experiments.run_folder import JOURNAL
+from experiments.run_folder import JOURNAL, REPORT
 
 DATABASE = "mlflow.db"
 """The SQLite store that a runs' parent folder holds unless settings or environment name another store."""
@@ -26,9 +26,6 @@ IDENTITY = "kernevo_run"
 
 SECRETS = ("KEY", "TOKEN", "PASSWORD", "SECRET")
 SHORTEST_SECRET = 8
-
-REPORT = "report.html"
-"""The report in a run folder; it goes to MLflow if it is there when a session or a sync ends."""
 
 T = TypeVar("T")
 _SQLITE = "sqlite:///"

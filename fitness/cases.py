@@ -11,21 +11,22 @@ from fitness.messages import NORMAL, Case
 
 
 def draw_cases(task: Task, secret: bytes, plan_digest: str) -> tuple[Case, ...]:
-    """Return the correctness checks of a plan: each check workload with normal inputs and one more family.
+    """Return the correctness checks of a plan: each check workload with normal inputs and other families.
 
-    Seeds are an HMAC of the plan under the run's secret: a kernel cannot foresee them, and the same plan gets
-    the same ones whenever it comes.
+    The task's families are shuffled and dealt out, so that every plan meets each of them and no kernel can
+    foresee where; a workload that is left without one gets any. Seeds are an HMAC of the plan under the run's
+    secret: a kernel cannot foresee them, and the same plan gets the same ones whenever it comes.
     """
 
     def draw(label: str) -> int:
         return draw_seed(task, secret, plan_digest, label)
 
+    workloads, rng = task.having(Role.CHECK), random.Random(draw("families"))
+    shuffled = rng.sample(task.families, len(task.families))
     cases = []
-    for workload in task.having(Role.CHECK):
-        families = [NORMAL]
-        if task.families:
-            families.append(random.Random(draw(f"{workload.name}/family")).choice(task.families))
-        cases += [Case(workload, family, draw(f"{workload.name}/{family}")) for family in families]
+    for place, workload in enumerate(workloads):
+        dealt = shuffled[place :: len(workloads)] or (shuffled and [rng.choice(shuffled)])
+        cases += [Case(workload, each, draw(f"{workload.name}/{each}")) for each in (NORMAL, *dealt)]
     return tuple(cases)
 
 

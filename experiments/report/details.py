@@ -82,6 +82,7 @@ def _pack(
 
 def _verdict(told: Evaluated, lines: Lines, journal: JournalReader) -> dict[str, Any]:
     evaluation = told.evaluation
+    cost = evaluation.cost
     return {
         "source": None if told.kernel is None else lines.runs(journal.kernel(told.kernel).source),
         "feedback": lines.runs(evaluation.feedback) if evaluation.feedback else None,
@@ -95,7 +96,7 @@ def _verdict(told: Evaluated, lines: Lines, journal: JournalReader) -> dict[str,
              _short(each.occupancy), each.bound]
             for each in evaluation.resources
         ],
-        "cost": [_short(each) for each in msgspec.structs.astuple(evaluation.cost)],
+        "cost": [_short(each) for each in (cost.cpu_seconds, cost.wall_seconds, cost.gpu_seconds)],
         "cached": evaluation.cached,
     }  # fmt: skip
 

@@ -24,9 +24,8 @@ from experiments.report.packing import packed
 from experiments.report.page import rendered
 from experiments.report.redaction import Redaction
 from experiments.report.story import place, story
-from experiments.run_folder import JOURNAL, existing_run_folder, write_whole
+from experiments.run_folder import JOURNAL, REPORT, existing_run_folder, write_whole
 
-REPORT = "report.html"
 COMPARISON = "comparison.html"
 PAGE = ("family.js", "layout.js", "painting.js", "graph.js", "diff.js", "inspector.js", "rooflines.js",
         "report.js")  # fmt: skip
