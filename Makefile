@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-search: $(READY) ## Search for a faster softmax for MI300X, modelled: no GPU, no key
+search: $(READY) ## Search for a faster softmax for MI300X, modelled: needs no GPU and no key
 	$(BIN)/kernevo run experiments/configs/softmax.toml
 
 test: $(READY) ## Run the whole test suite
@@ -30,6 +30,11 @@ bench: $(READY) ## Measure what the README states, into experiments/results/
 	$(BIN)/python -m experiments.bench.endurance
 	$(BIN)/python -m experiments.bench.ranking
 	$(BIN)/python -m experiments.bench.gains
+	$(BIN)/python -m experiments.bench.overlap
+	$(BIN)/python -m experiments.bench.faults
+	$(BIN)/python -m experiments.bench.demo
+	$(BIN)/python -m experiments.bench.report
+	$(BIN)/python -m experiments.bench.tracked
 
 suite: $(READY) ## Search every core task, then compare with what a user would do; goes on where it stopped
 	$(BIN)/python -m pytest -m thorough -n auto
