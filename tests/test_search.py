@@ -61,9 +61,11 @@ def metrics(store: str, run_id: str) -> dict[str, list[tuple[int, float]]]:
 
 
 def runs_in(store: str) -> list[str]:
+    """Return the runs of searches, without those of their elites."""
     client = MlflowClient(tracking_uri=store)
     experiments = [each.experiment_id for each in client.search_experiments()]
-    return [run.info.run_id for run in client.search_runs(experiments)]
+    runs = client.search_runs(experiments)
+    return [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
 
 
 def test_the_run_folder(searched: Searched) -> None:

@@ -158,8 +158,7 @@ def test_kernels_from_nothing_live_on_the_island_that_asked(bandit: bool):
 
 def test_what_is_held_back_covers_what_is_paid():
     engine, _ = searching(mixed)
-    redraws = 1 + engine.settings.redraws
-    most = {name: (each.most * redraws).tokens for name, each in engine.operators.items()}  # type: ignore[attr-defined]
+    most = {name: each.most.tokens for name, each in engine.operators.items()}  # type: ignore[attr-defined]
     limit = max(most.values()) + 2_000
     engine, _ = searching(mixed, budget=Budget(evaluations=60, tokens=limit))
     drive(engine)
