@@ -239,8 +239,15 @@ class Store:
             self._client.delete_traces(run.experiment, trace_ids=list(part))
 
     def use(self, run_id: str, task: Task) -> None:
-        """Say which suite of workloads a run's kernels are evaluated on, as its input."""
-        self._client.log_inputs(run_id, [DatasetInput(_dataset(task))])
+        """Say which suite of workloads a run's kernels are evaluated on, as its input.
+
+        A server that has not seen the suite refuses all but one of those who tell it at once.
+        """
+        inputs = [DatasetInput(_dataset(task))]
+        try:
+            self._client.log_inputs(run_id, inputs)
+        except MlflowException:
+            self._client.log_inputs(run_id, inputs)
 
     def registered(self, run_id: str) -> bool:
         """Return whether a model version comes from a run."""

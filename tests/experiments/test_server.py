@@ -7,13 +7,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import psycopg2
 import pytest
 
+from evo.task import Task
 from experiments.bench.serving import PASSWORD, TeamServer
+from experiments.tracking_store import Store
 from tests.experiments.tracked import (
     Tracked,
     expected_artifacts,
@@ -100,10 +105,26 @@ def test_a_port_in_use_is_refused_in_one_line(server: TeamServer) -> None:
     assert not (server.folder / "database").exists()
 
 
+def begin_at_once(uri: str, task: Task, searches: int = 4, suites: int = 6) -> None:
+    """Make as many runs of one new experiment, which all begin to use new suites of workloads at once."""
+    together = threading.Barrier(searches, timeout=60)
+
+    def begin(number: int) -> None:
+        store = Store(uri)
+        run = store.create(store.experiment("at once"), f"search {number}", {})
+        for suite in range(suites):
+            together.wait()
+            store.use(run.id, msgspec.structs.replace(task, level=suite))
+
+    with ThreadPoolExecutor(searches) as pool:
+        list(pool.map(begin, range(searches)))
+
+
 @pytest.mark.timeout(600)  # four starts of PostgreSQL and two of MLflow, which imports for long
 def test_runs_outlive_their_server(server: TeamServer, tmp_path: Path) -> None:
     events, run = searched(), tracked_run("team")
     server.start()
+    begin_at_once(server.uri, run.task)
     watched = Tracked(server.uri, run)
     run_id = watched.track(events)
     assert not watched.warnings
