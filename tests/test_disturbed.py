@@ -72,7 +72,13 @@ def test_a_run_being_searched_can_be_read(tmp_path: Path) -> None:
         kill(process)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(signal.SIGINT, id="interrupt"),
+        pytest.param(signal.SIGTERM, id="terminate", marks=pytest.mark.thorough),
+    ],
+)
 def test_interrupted_it_ends_in_order_and_goes_on(sent: signal.Signals, digest: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = started("run", config(tmp_path, EVALUATIONS), "--out", folder)

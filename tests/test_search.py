@@ -179,6 +179,7 @@ def test_a_store_that_does_not_answer_is_said_once_and_stops_nothing(
     assert [step for step, _ in metrics(store, run_id)["eval/passed"]] == list(range(6))
 
 
+@pytest.mark.thorough
 def test_two_searches_at_once_get_folders_of_their_own(tmp_path: Path) -> None:
     settings = config(tmp_path, 2, tracked=True)
     both = [started("run", settings.name, cwd=tmp_path) for _ in range(2)]
