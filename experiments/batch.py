@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from evo.errors import UsageError
+from experiments.reading import read_bytes
 from operators.llm.completion import completion_in, problem_in
 from operators.llm.contract import Request
 from operators.llm.verdicts import quoted
@@ -80,7 +80,8 @@ def read_results(path: Path) -> Results:
     kept: dict[Ticket, Line] = {}
     seen: Counter[Ticket] = Counter()
     faults = []
-    for number, text in enumerate(_read(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    content = read_bytes(path, "replies file", largest=BYTES)
+    for number, text in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not text.strip():
             continue
         try:
@@ -165,14 +166,3 @@ def _result(read: _Result) -> Result:
     if completion.choices is None:
         raise ValueError("response.body must be a chat completion, got no choices")
     return completion
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"replies file {path} cannot be read: {error.strerror}") from None
-    if len(content) > BYTES:
-        raise UsageError(f"replies file {path} may have {BYTES} bytes, it has more")
-    return content

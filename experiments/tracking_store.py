@@ -28,7 +28,12 @@ from mlflow.entities import (
     Span,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.telemetry import set_telemetry_client
 from mlflow.tracing.client import TracingClient
@@ -246,7 +251,9 @@ class Store:
         inputs = [DatasetInput(_dataset(task))]
         try:
             self._client.log_inputs(run_id, inputs)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(BAD_REQUEST):
+                raise
             self._client.log_inputs(run_id, inputs)
 
     def registered(self, run_id: str) -> bool:

@@ -25,9 +25,10 @@ class Correspondence:
             ModelError: the endpoint refuses us, or is out of reach for long.
             JournalError: the reply cannot be kept.
         """
-        kept = self._chronicle.reply(proposal, request.body)
+        body = request.body
+        kept = self._chronicle.reply(proposal, body)
         if kept is not None:
             return msgspec.json.decode(kept, type=Reply)
         reply = await self._provider.answer(request, proposal)
-        self._chronicle.keep(proposal, request.body, reply.body, reply.spend)
+        self._chronicle.keep(proposal, body, reply.body, reply.spend)
         return reply
