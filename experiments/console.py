@@ -6,9 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.text import Text
 
 from evo.errors import RunFailure
 
@@ -16,8 +17,19 @@ AS_WIDE_AS_NEEDED = 10_000
 """Columns of what is no terminal: tables take what they need of it."""
 
 
+def harmless(text: str) -> str:
+    """Return the text with what may steer a terminal replaced: candidates and models write much of it."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
 class _Candid(Console):
-    """A console that leaves it to its user what follows when nobody reads any more."""
+    """A console that no text steers; what follows when nobody reads any more, it leaves to its user."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a string, be it printed or in a table, as rich text."""
+        return super().render_str(harmless(text), **options)
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise what was raised."""

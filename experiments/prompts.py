@@ -11,6 +11,7 @@ from rich.console import Console
 from evo.budget import counted
 from evo.errors import JournalError, UsageError
 from evo.journal import JournalReader
+from experiments.console import harmless
 from operators.llm.contract import Finish, Reply, Request
 
 T = TypeVar("T", Request, Reply)
@@ -98,10 +99,7 @@ def _heading(call: Call) -> str:
 
 def _show(console: Console, heading: str, text: str) -> None:
     """Print a text under its heading; what models write may not steer the terminal."""
-    plain = "".join(
-        each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
-    console.print(f"\n--- {heading}\n\n{plain.rstrip()}")
+    console.print(f"\n--- {heading}\n\n{harmless(text).rstrip()}")
 
 
 def _read(journal: JournalReader, digest: str, kind: type[T]) -> T:

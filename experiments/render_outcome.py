@@ -7,12 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.syntax import Syntax
+from rich.text import Text
 
 from evo.budget import counted
 from evo.credit import Credits
 from evo.engine import Engine
 from evo.events import Paused
 from evo.lineage import Lineage
+from experiments.console import harmless
 from experiments.render import Overview, show_table
 from experiments.render_lineage import show_candidates
 from experiments.run_folder import BEST
@@ -28,14 +30,18 @@ def show_outcome(
     elite = engine.elite
     if elite is not None and elite.candidate.kernel is not None:
         console.print(f"\nThe winner, candidate {elite.number}, is {folder / BEST}:\n")
-        source = elite.candidate.kernel.source.rstrip()
-        shown = Syntax(source, "python", background_color="default").highlight(source)
-        shown.rstrip()
-        console.print(shown)
+        console.print(highlighted(elite.candidate.kernel.source))
         console.print("\nIts line of descent:\n")
         line = Lineage(engine.individuals).line(elite.number)
         show_candidates(console, run.heading, engine.individuals, line, steps=True)
     console.print(f"\n{_ending(folder, ending)}", soft_wrap=True)
+
+
+def highlighted(source: str) -> Text:
+    """Return the source of a kernel as it is shown, without what would steer the terminal."""
+    shown = Syntax(source, "python", background_color="default").highlight(harmless(source).rstrip())
+    shown.rstrip()
+    return shown
 
 
 def _ending(folder: Path, ending: str | Paused | None) -> str:

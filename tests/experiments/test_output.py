@@ -18,12 +18,13 @@ from evo.credit import credits_of
 from evo.events import Paused
 from evo.journal import JournalReader
 from evo.lineage import Lineage
+from evo.past import JournalPast
 from evo.replay import recorded_engine, replay
 from evo.task import Task
 from experiments.console import output
 from experiments.render import Overview, show_credits
 from experiments.render_lineage import show_candidates
-from experiments.render_outcome import show_outcome
+from experiments.render_outcome import highlighted, show_outcome
 from experiments.run_folder import JOURNAL
 from experiments.suites.loader import SUITES
 from tests.experiments.commanding import KERNEVO, SMALL, kernevo, quick_run
@@ -115,6 +116,22 @@ def test_no_figure_is_shown_without_where_it_comes_from(
     assert "by tuning 1.00x" in shown
     for command in ("status", "lineage"):
         assert "modelled" in kernevo(command, folder).stdout
+
+
+def test_what_a_model_wrote_may_not_steer_the_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with JournalReader(folder / JOURNAL) as journal:
+        seed = JournalPast(journal).individual(0)
+    hostile = msgspec.structs.replace(seed.candidate, summary="optimise: \x1b]0;owned\x07 \x1b[2J faster")
+    individuals = {0: msgspec.structs.replace(seed, candidate=hostile)}
+    show_candidates(output(), "softmax", individuals, [0], steps=False)
+    output().print("crashed: \x1b[2J")
+    output().print(highlighted("x = 1  # \x1b[2J\n\ty = 2"))
+    shown = capsys.readouterr().out
+    assert not CONTROL.search(shown)
+    assert shown.count("\ufffd[2J") == 3
+    assert "optimise: \ufffd]0;owned\ufffd \ufffd[2J faster" in shown
 
 
 def test_a_terminal_gets_tables_of_its_own_width(folder: Path) -> None:
