@@ -17,8 +17,8 @@ from evo.task import Task
 from experiments.settings import RunSettings
 from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
-from fitness.devices import Device, device_for
-from fitness.judge.client import open_judge
+from fitness.devices import Device, device_for, product_for
+from fitness.judge.pool import open_judges
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
@@ -37,21 +37,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where latencies come from.
 
     Attributes:
-        device: the target's row of the device table.
-        gpu: the GPU to measure on, such as `cuda:0`; None where the target is modelled.
+        device: the row of the device table of the target, or of the GPU that is measured on.
+        gpus: the GPUs to measure on, such as `cuda:0`, all of a kind; none where the target is modelled.
         label: what evaluations call the device.
         reason: why nothing is measured, where the settings leave it open and there is a GPU.
     """
 
     device: Device
-    gpu: str | None
+    gpus: tuple[str, ...]
     label: str
     reason: str = ""
 
     @property
     def source(self) -> Source:
         """Whether latencies are measured or modelled."""
-        return Source.MODELLED if self.gpu is None else Source.MEASURED
+        return Source.MEASURED if self.gpus else Source.MODELLED
 
 
 def build_engine(
@@ -86,11 +86,12 @@ def located(settings: FitnessSettings) -> Place:
         TargetError: a target that cannot be built for, or a GPU that is not there or of another architecture.
     """
     device = buildable(settings.target)
-    modelled = Place(device=device, gpu=None, label=device_label(device))
+    modelled = Place(device=device, gpus=(), label=device_label(device))
     auto = settings.device == "auto"
     if settings.device.startswith("model") or (auto and not has_gpu()):
         return modelled
-    gpu = f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device
+    gpus = gpus_of(f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device)
+    gpu = gpus[0]
     try:
         found = probed(gpu)
     except NoDevice as error:
@@ -102,7 +103,13 @@ def located(settings: FitnessSettings) -> Place:
         if auto:
             return msgspec.structs.replace(modelled, reason=other)
         raise TargetError(f"fitness.device {other}")
-    return Place(device=device, gpu=gpu, label=found.label)
+    return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
+
+
+def gpus_of(device: str) -> tuple[str, ...]:
+    """Return the name of each GPU that `fitness.device` names: `cuda:0,2` is `cuda:0` and `cuda:2`."""
+    kind, _, numbers = device.partition(":")
+    return tuple(f"{kind}:{int(number)}" for number in numbers.split(","))
 
 
 def buildable(target: str) -> Device:
@@ -162,12 +169,13 @@ async def evaluator_in(
     secret = run_secret(seed)
     async with contextlib.AsyncExitStack() as stack:
         evaluator: Cascade
-        if place.gpu is None:
+        if not place.gpus:
             evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
         else:
-            judge = await stack.enter_async_context(open_judge(place.gpu, settings.judge.wall_seconds))
+            opened = open_judges(place.gpus, settings.judge.wall_seconds)
+            judges = await stack.enter_async_context(opened)
             evaluator = MeasuredEvaluator(
-                rooms, judge, place.device, settings.limits, secret, settings.judge, anchor
+                rooms, judges, place.device, settings.limits, secret, settings.judge, anchor
             )
         stack.callback(evaluator.cancel)
         yield evaluator
