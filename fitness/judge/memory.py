@@ -29,16 +29,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         starts: byte of the slot at which each buffer begins.
         sizes: bytes of each buffer, as the plan says.
-        made: the buffers that the plan allocates; the others are inputs.
         taken: begin and end of each place in the slot that holds a buffer, of this plan or of another one
             that the slot is shared with, in order; all else is red zone.
+        made: those of them that hold no input of any of these plans.
         size_bytes: bytes of the slot.
     """
 
     starts: dict[int, int]
     sizes: dict[int, int]
-    made: tuple[int, ...]
     taken: tuple[tuple[int, int], ...]
+    made: tuple[tuple[int, int], ...]
     size_bytes: int
 
     @classmethod
@@ -55,20 +55,21 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         same ones: inputs, and of what plans allocate the first, second, … of each size, share their places.
         """
         sizes = [buffer_sizes(plan) for plan in plans]
-        made = [tuple(step.buffer for step in plan.steps if isinstance(step, Allocate)) for plan in plans]
-        places = [_places(*each) for each in zip(sizes, made, strict=True)]
+        places = [_places(plan, size) for plan, size in zip(plans, sizes, strict=True)]
         starts: dict[Place, int] = {}
         at = 0
         for place in dict.fromkeys(place for each in places for place in each.values()):
             starts[place] = at + ZONE_BYTES
             at = _up(starts[place] + place.size_bytes)
-        taken = tuple((start, start + place.size_bytes) for place, start in starts.items())
+        spans = {place: (start, start + place.size_bytes) for place, start in starts.items()}
         return tuple(
             cls(
-                starts={buffer: starts[place] for buffer, place in own.items()}, sizes=size, made=making,
-                taken=taken, size_bytes=at + ZONE_BYTES,
+                starts={buffer: starts[place] for buffer, place in own.items()}, sizes=size,
+                taken=tuple(spans.values()),
+                made=tuple(span for place, span in spans.items() if not place.is_input),
+                size_bytes=at + ZONE_BYTES,
             )
-            for own, size, making in zip(places, sizes, made, strict=True)
+            for own, size in zip(places, sizes, strict=True)
         )  # fmt: skip
 
     def zones(self) -> list[tuple[int, int]]:
@@ -92,8 +93,9 @@ class Place(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-def _places(sizes: dict[int, int], made: Sequence[int]) -> dict[int, Place]:
+def _places(plan: Plan, sizes: dict[int, int]) -> dict[int, Place]:
     """Return the place of each buffer of a plan, in order of their numbers."""
+    made = {step.buffer for step in plan.steps if isinstance(step, Allocate)}
     alike: Counter[Place] = Counter()
     places = {}
     for buffer in sorted(sizes):
@@ -200,9 +202,9 @@ class Placed:
             self._memory[begin:end].fill_(ZONE_PATTERN)
 
     def poison(self, pattern: int) -> None:
-        """Overwrite all that the plan allocates."""
-        for buffer in self._layout.made:
-            self.bytes_of(buffer).fill_(pattern)
+        """Overwrite all that is no input: what the plan allocates, and what others left in the slot."""
+        for begin, end in self._layout.made:
+            self._memory[begin:end].fill_(pattern)
 
     def bytes_of(self, buffer: int) -> torch.Tensor:
         """Return a buffer's bytes."""
