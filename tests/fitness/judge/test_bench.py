@@ -77,6 +77,20 @@ def test_what_a_bad_kernel_is_told(kernel: str, status: Status, stage: Stage, to
     assert reply.checks_passed <= reply.checks_total
 
 
+def with_families(asked: Ask, *families: str) -> Ask:
+    return msgspec.structs.replace(asked, task=msgspec.structs.replace(asked.task, families=families))
+
+
+@pytest.mark.parametrize("kernels", [("careless",), ("increment", "careless")], ids=["alone", "alternative"])
+def test_every_family_is_met_at_the_timed_sizes(kernels: tuple[str, ...]) -> None:
+    assert judged(request(*kernels)).checks == 2
+    reply = refused(with_families(request(*kernels), "large", "zeros"))
+    assert (reply.status, reply.stage) == (Status.WRONG, Stage.CHECK), reply.feedback
+    assert "t/large" in reply.feedback
+    assert reply.checks_passed < reply.checks_total == 2 + 2 * len(kernels)
+    assert judged(with_families(request("increment"), "large", "zeros")).checks == 4
+
+
 @pytest.mark.parametrize("rules", [COLD, WARM], ids=["cold", "warm"])
 def test_a_kernel_never_finds_a_result_that_is_there_already(rules: TimingRules) -> None:
     # It computes in every call, the timed ones too: else the checked calls of those would be wrong.
