@@ -118,6 +118,10 @@ def refused(x: int, y: int, n: int, broken: Broken) -> None:
     raise DriverError("cuLaunchKernel", "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701)")
 
 
+def hoards(x: int, y: int, n: int, broken: Broken) -> None:
+    raise torch.OutOfMemoryError("tried to allocate more than there is")
+
+
 def hangs(x: int, y: int, n: int, broken: Broken) -> None:
     signal.pause()
 
@@ -130,7 +134,7 @@ KERNELS: dict[str, Callable[[int, int, int, Broken], None]] = {
     each.__name__: each
     for each in (
         increment, nothing, twice, slow, beyond, before, modifies, large_wrong, careless, remembers, faults,
-        refused, hangs, dies,
+        refused, hoards, hangs, dies,
     )
 }  # fmt: skip
 

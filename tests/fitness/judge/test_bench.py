@@ -68,6 +68,7 @@ def test_the_fastest_alternative_is_picked_and_frozen() -> None:
         ("modifies", Status.WRONG, Stage.CHECK, "input 0 was modified"),
         ("large_wrong", Status.WRONG, Stage.TIME, "timed call"),
         ("refused", Status.OUT_OF_RESOURCES, Stage.CHECK, "LAUNCH_OUT_OF_RESOURCES"),
+        ("hoards", Status.OUT_OF_RESOURCES, Stage.CHECK, "more than there is"),
     ],
 )
 def test_what_a_bad_kernel_is_told(kernel: str, status: Status, stage: Stage, told: str) -> None:
