@@ -1,12 +1,14 @@
 """The memory that plans run in: one arena that the judge lays out, poisons and fences with red zones.
 
-A slot of the arena holds all buffers of one call. Before each buffer and after the last lies a red zone of a
-fixed pattern; what a plan allocates is poisoned before every call.
+A slot of the arena holds all buffers of one call. All other bytes of it are red zones, one before each buffer
+and one after the last. They hold noise that only the judge can make again, so that nothing can be kept there
+from call to call and put right before somebody looks. What a plan allocates is poisoned before every call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,7 +19,8 @@ from fitness.plan_check import ITEM_BYTES, buffer_sizes
 
 ALIGNMENT = 1024
 ZONE_BYTES = 64 << 10
-ZONE_PATTERN = 0xA5
+PIECE_BYTES = 64 << 20
+"""Red zones are written and read in pieces, at most so long."""
 POISONS = (0xFF, 0x7B)
 """Bytes that stand where nothing was written yet: all ones is NaN in every float."""
 
@@ -48,13 +51,13 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         made = tuple(step.buffer for step in plan.steps if isinstance(step, Allocate))
         return cls(starts=starts, sizes=sizes, made=made, size_bytes=at + ZONE_BYTES)
 
-    def zones(self) -> list[tuple[int, int]]:
-        """Return begin and end of each red zone: all bytes of the slot that belong to no buffer."""
+    def zones(self, slot_bytes: int) -> list[tuple[int, int]]:
+        """Return begin and end of each red zone: all bytes of a slot, so long, that belong to no buffer."""
         zones, at = [], 0
         for buffer in sorted(self.starts):
             zones.append((at, self.starts[buffer]))
             at = self.starts[buffer] + self.sizes[buffer]
-        return [*zones, (at, self.size_bytes)]
+        return [*zones, (at, slot_bytes)]
 
 
 SEGMENT_BYTES = 2 << 20
@@ -67,7 +70,7 @@ class NoRoom(Exception):
 
 
 class Arena:
-    """Device memory for calls, in slots; it grows when a plan needs more, and starts out poisoned."""
+    """Device memory for calls, dealt out in slots to the last byte; it starts out poisoned."""
 
     def __init__(self, device: torch.device, release: Callable[[], None]) -> None:
         """Allocate nothing yet; `release` gives memory back that no tensor uses."""
@@ -76,7 +79,7 @@ class Arena:
         self._bytes = torch.empty(0, dtype=torch.uint8)
 
     def slots(self, layouts: list[Layout], wanted: int, most_bytes: int) -> list[Slot]:
-        """Return equal slots that any of the layouts fits, as many as wanted if memory allows, at least one.
+        """Return slots that any of the layouts fits, as many as wanted if memory allows, at least one.
 
         All slots that were handed out before are void.
 
@@ -85,24 +88,32 @@ class Arena:
         """
         size = _up(max(layout.size_bytes for layout in layouts))
         count = max(1, min(wanted, most_bytes // size))
-        if self._bytes.numel() < size * count:
+        whole = self._whole(size * count)
+        if self._bytes.numel() != whole:
             self.free()
             self._release()
-            self._bytes = self._allocated(max(SMALLEST_BYTES, size * count))
-        self._bytes[: size * count].fill_(POISONS[0])
-        return [Slot(self._bytes[size * number : size * (number + 1)]) for number in range(count)]
+            self._bytes = self._allocated(whole)
+        self._bytes.fill_(POISONS[0])
+        share = whole // count // ALIGNMENT * ALIGNMENT
+        ends = [*(share * number for number in range(1, count)), whole]
+        return [Slot(self._bytes[share * number : end]) for number, end in enumerate(ends)]
 
     def free(self) -> None:
         """Let go of the memory; works on a broken device too."""
         self._bytes = torch.empty(0, dtype=torch.uint8)
 
-    def _allocated(self, size: int) -> torch.Tensor:
-        """Return memory in whole segments.
+    def _whole(self, size: int) -> int:
+        """Return the bytes to allocate for so many; on a GPU whole segments, which hold nothing else."""
+        if self._device.type == "cpu":
+            return size
+        return -(-max(SMALLEST_BYTES, size) // SEGMENT_BYTES) * SEGMENT_BYTES
+
+    def _allocated(self, whole: int) -> torch.Tensor:
+        """Return so many bytes of memory.
 
         Raises:
             NoRoom: there is none.
         """
-        whole = -(-size // SEGMENT_BYTES) * SEGMENT_BYTES
         try:
             return torch.empty(whole, dtype=torch.uint8, device=self._device)
         except torch.OutOfMemoryError as error:
@@ -117,7 +128,7 @@ class Slot:
 
     def place(self, layout: Layout) -> Placed:
         """Lay a plan's buffers out here, fenced."""
-        placed = Placed(layout, self._memory[: layout.size_bytes])
+        placed = Placed(layout, self._memory)
         placed.fence()
         return placed
 
@@ -128,6 +139,8 @@ class Placed:
     def __init__(self, layout: Layout, memory: torch.Tensor) -> None:
         self._layout = layout
         self._memory = memory
+        self._zones = layout.zones(memory.numel())
+        self._seed = 0
 
     @property
     def device(self) -> torch.device:
@@ -149,9 +162,12 @@ class Placed:
         return torch.as_strided(elements, view.shape, view.stride, elements.storage_offset() + view.offset)
 
     def fence(self) -> None:
-        """Write the pattern of the red zones."""
-        for begin, end in self._layout.zones():
-            self._memory[begin:end].fill_(ZONE_PATTERN)
+        """Write new noise to the red zones."""
+        self._seed = secrets.randbits(62)
+        for begin, end in self._pieces():
+            noise = self._noise(begin, end)
+            self._memory[begin:end].copy_(noise)
+            noise.zero_()
 
     def poison(self, pattern: int) -> None:
         """Overwrite all that the plan allocates."""
@@ -165,16 +181,32 @@ class Placed:
 
     def breach(self) -> str | None:
         """Return which red zone was written to, or None."""
-        for number, (begin, end) in enumerate(self._layout.zones()):
-            wrong = self._memory[begin:end] != ZONE_PATTERN
+        for begin, end in self._pieces():
+            noise = self._noise(begin, end)
+            wrong = self._memory[begin:end] != noise
+            noise.zero_()
             if bool(wrong.any()):
-                return self._where(number, begin + int(wrong.int().argmax()), int(wrong.sum()))
+                return self._where(begin + int(wrong.int().argmax()), int(wrong.sum()))
         return None
 
-    def _where(self, zone: int, at: int, count: int) -> str:
+    def _pieces(self) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of the pieces of all red zones."""
+        for begin, end in self._zones:
+            for at in range(begin, end, PIECE_BYTES):
+                yield at, min(end, at + PIECE_BYTES)
+
+    def _noise(self, begin: int, end: int) -> torch.Tensor:
+        """Return the bytes that belong to a piece of a red zone; no copy of them must be left lying about."""
+        generator = torch.Generator(self.device).manual_seed(self._seed + begin)
+        words = torch.randint(
+            2**63 - 1, (-(-(end - begin) // 8),), dtype=torch.int64, device=self.device, generator=generator
+        )
+        return words.view(torch.uint8)[: end - begin]
+
+    def _where(self, at: int, count: int) -> str:
         """Return in words where the first of so many overwritten bytes of a red zone lies."""
         buffers = sorted(self._layout.starts)
-        before = buffers[zone - 1] if zone else None
+        before = max((each for each in buffers if self._layout.starts[each] <= at), default=None)
         if before is not None:
             end = self._layout.starts[before] + self._layout.sizes[before]
             place = f"{at - end} bytes after the end of buffer {before}"

@@ -33,7 +33,7 @@ def test_every_byte_is_of_one_buffer_or_of_a_red_zone(sizes: list[int]) -> None:
     for buffer, start in layout.starts.items():
         assert start % ALIGNMENT == 0
         counts[start : start + layout.sizes[buffer]] += 1
-    for begin, end in layout.zones():
+    for begin, end in layout.zones(layout.size_bytes):
         assert end - begin >= ZONE_BYTES
         counts[begin:end] += 1
     assert bool((counts == 1).all())
@@ -46,7 +46,7 @@ def test_a_byte_written_outside_of_buffers_is_found(sizes: list[int], data: st.D
     memory = placed(layout)
     memory.poison(0x11)
     assert memory.breach() is None
-    begin, end = data.draw(st.sampled_from(layout.zones()))
+    begin, end = data.draw(st.sampled_from(layout.zones(memory._memory.numel())))
     at = data.draw(st.integers(begin, end - 1))
     memory._memory[at] ^= 1
     assert "1 bytes were written outside of any buffer" in str(memory.breach())
@@ -54,10 +54,10 @@ def test_a_byte_written_outside_of_buffers_is_found(sizes: list[int], data: st.D
 
 def test_a_breach_says_how_far_from_which_buffer() -> None:
     memory = placed(Layout.of(plan(100, 8)))
-    memory._memory[ZONE_BYTES + 100 + 7] = 0
+    memory._memory[ZONE_BYTES + 100 + 7] ^= 1
     assert "first 7 bytes after the end of buffer 0" in str(memory.breach())
     memory.fence()
-    memory._memory[ZONE_BYTES - 4] = 0
+    memory._memory[ZONE_BYTES - 4] ^= 1
     assert "first 4 bytes before the first" in str(memory.breach())
 
 
@@ -84,6 +84,29 @@ def test_strided_values_arrive(
     assert same_bits(target, values)
     assert target.data_ptr() == memory.address(view) or target.numel() == 0
     assert memory.breach() is None
+
+
+def test_no_byte_of_the_arena_keeps_what_is_written_there() -> None:
+    # A kernel that finds a byte nobody looks at could count its calls there, and work in the first ones only.
+    small, large = Layout.of(plan(100)), Layout.of(plan(50, 10**6))
+    arena = Arena(CPU, lambda: None)
+    arena.slots([Layout.of(plan(10**8))], 1, MOST)
+    slots = arena.slots([small, large], 3, MOST)
+    placed = [slot.place(layout) for slot, layout in zip(slots, (small, large, small), strict=True)]
+    assert sum(each._memory.numel() for each in placed) == arena._bytes.numel() < 10**7
+    for each in placed:
+        assert each.breach() is None
+        each._memory[-1] ^= 1
+        assert each.breach() is not None
+
+
+def test_red_zones_cannot_be_restored_from_one_another() -> None:
+    memory = placed(Layout.of(plan(100, 8)))
+    one, other = (memory._memory[begin : begin + 4096].clone() for begin, _ in memory._zones[:2])
+    assert not torch.equal(one, other)
+    assert len(set(one.tolist())) > 200
+    memory.fence()
+    assert not torch.equal(one, memory._memory[:4096])
 
 
 def test_slots_are_as_many_as_fit_and_start_poisoned() -> None:
