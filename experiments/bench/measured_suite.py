@@ -72,9 +72,7 @@ class Torch(msgspec.Struct, frozen=True, kw_only=True):
 
     def floor_ms(self, workload: Workload) -> float:
         """Return what a workload takes at least at the rates that were seen, in milliseconds."""
-        return 1e3 * max(
-            workload.bytes / self.copy_bytes_per_s, workload.flops / self.product_flops_per_s
-        )
+        return 1e3 * max(workload.bytes / self.copy_bytes_per_s, workload.flops / self.product_flops_per_s)
 
 
 def settings_of(task: str, evaluations: int, device: str, target: str) -> RunSettings:
@@ -126,7 +124,9 @@ def row_of(task: str, folder: Path) -> dict[str, Any]:
         **row, "eager_ms": eager, "compiled_ms": compiled, "floor_ms": _mean(floor),
         "share_of_floor": round(_mean(floor) / _mean(best), 3),
         "over_eager": round(eager / _mean(best), 3), "over_compiled": round(compiled / _mean(best), 3),
-        "not_as_graphs": sorted(n for n, e in torch.workloads.items() if "call" in (e.eager_as, e.compiled_as)),
+        "not_as_graphs": sorted(
+            name for name, each in torch.workloads.items() if "call" in (each.eager_as, each.compiled_as)
+        ),
         "by_workload": {
             name: {"seed_ms": round(seed[name], 5), "best_ms": round(best[name], 5),
                    "floor_ms": round(floor[name], 5), "eager_ms": round(torch.workloads[name].eager_ms, 5),
@@ -152,7 +152,9 @@ def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "median": round(statistics.median(values), 3),
         }
     told["slower_than_compiled"] = sorted(n for n, e in rows.items() if e.get("over_compiled", 1) < 0.98)
-    told["at_85_percent_of_the_floor"] = sorted(n for n, e in rows.items() if e.get("share_of_floor", 0) >= 0.85)
+    told["at_85_percent_of_the_floor"] = sorted(
+        n for n, e in rows.items() if e.get("share_of_floor", 0) >= 0.85
+    )
     return told
 
 

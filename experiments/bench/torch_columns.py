@@ -1,9 +1,9 @@
 """What torch takes for a core task: its own operators (eager) and `torch.compile`, as graphs.
 
-`python -m experiments.bench.torch_columns TASK DEVICE` prints JSON: for each timed workload the median of cold
-calls in milliseconds, and the device's ceilings, a copy and a matrix product, seen in the same process. Graphs
-leave out what the host needs to dispatch, so that this is not what a kernel is compared with; what cannot be
-captured is called, and says so.
+`python -m experiments.bench.torch_columns TASK DEVICE` prints JSON: for each timed workload the median of
+cold calls in milliseconds, and the device's ceilings, a copy and a matrix product, seen in the same process.
+Graphs leave out what the host needs to dispatch, so that this is not what a kernel is compared with; what
+cannot be captured is called, and says so.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PRODUCT = 8192
 
 
 def timed_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
-    """Return the median time of what `work` launches, on a flushed cache, in milliseconds; and how it was run.
+    """Return the median time of what `work` launches, cold, in milliseconds; and how it was run.
 
     It is replayed as a graph; where it cannot be, since it waits for the device, it is called.
     """
@@ -65,10 +65,7 @@ def ceilings(gpu: Gpu) -> dict[str, float]:
     source = torch.empty(COPIED_BYTES, dtype=torch.uint8, device=gpu.device)
     target = torch.empty_like(source)
     copy_ms, _ = timed_ms(gpu, lambda: target.copy_(source))
-    del source, target
-    left, right = (
-        torch.randn(PRODUCT, PRODUCT, device=gpu.device, dtype=torch.float16) for _ in range(2)
-    )
+    left, right = (torch.randn(PRODUCT, PRODUCT, device=gpu.device, dtype=torch.float16) for _ in range(2))
     product_ms, _ = timed_ms(gpu, lambda: left @ right)
     return {
         "copy_bytes_per_s": 2e3 * COPIED_BYTES / copy_ms,
@@ -89,7 +86,8 @@ def main(name: str, device: str) -> None:
         eager_ms, eager_as = timed_ms(gpu, lambda: baseline(*inputs))  # noqa: B023
         compiled_ms, compiled_as = timed_ms(gpu, lambda: compiled(*inputs))  # noqa: B023
         workloads[workload.name] = {
-            "eager_ms": eager_ms, "eager_as": eager_as, "compiled_ms": compiled_ms, "compiled_as": compiled_as,
+            "eager_ms": eager_ms, "eager_as": eager_as,
+            "compiled_ms": compiled_ms, "compiled_as": compiled_as,
         }  # fmt: skip
     print(json.dumps({"workloads": workloads, **ceilings(gpu)}))
 
