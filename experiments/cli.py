@@ -17,6 +17,7 @@ from evo.errors import RunFailure, UsageError
 from experiments import commands, exchange
 from experiments.console import give_up, output, writing
 from experiments.tracking_settings import cut
+from fitness.settings import FitnessSettings
 
 LONGEST_MESSAGE = 600
 
@@ -148,12 +149,19 @@ def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
 @click.option("--task", required=True, help="Name of a task, or the path of a task folder.")
 @click.option("--target", default="gfx942", show_default=True, help="Architecture to compile for.")
 @click.option(
-    "--device", default="model", show_default=True, help="cuda:N or rocm:N to measure on, or model."
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cuda:N or rocm:N to measure on, model, or auto: measure if a GPU of the target is there.",
+)
+@click.option(
+    "--portable", is_flag=True, help="Any GPU will do; the kernel must compile for the target all the same."
 )
 @JSON
-def evaluate(file: Path, task: str, target: str, device: str, as_json: bool) -> None:
+def evaluate(file: Path, task: str, target: str, device: str, portable: bool, as_json: bool) -> None:
     """Say whether the kernel in FILE is correct, and how fast beside the task's seed."""
-    commands.evaluate(file, task, target, device, _printer(as_json))
+    settings = FitnessSettings(target=target, device=device, portable=portable)
+    commands.evaluate(file, task, settings, _printer(as_json))
 
 
 @cli.command()

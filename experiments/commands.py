@@ -172,15 +172,14 @@ def tracked_lineage(store: str, run: str, number: int | None, relation: str, sho
     )
 
 
-def evaluate(file: Path, task_name: str, target: str, device: str, show: Printer) -> None:
+def evaluate(file: Path, task_name: str, settings: FitnessSettings, show: Printer) -> None:
     """Report the verdict on a kernel file, beside the task's seed kernel."""
     task = load_task(task_name)
-    buildable(target)
+    buildable(settings.target)
     kernel = Kernel(read_text(file, "kernel file"))
     broken = breach(kernel.source, task.entry_point)
     if broken and broken.status is Status.MALFORMED:
         raise UsageError(f"{file}: {broken.feedback}")
-    settings = FitnessSettings(target=target, device=device)
     evaluation, baseline = asyncio.run(_evaluate(kernel, task, settings))
     show(
         render.evaluation_data(evaluation, baseline),
@@ -208,7 +207,9 @@ def tasks(names: Sequence[str], show: Printer) -> None:
 def check_tasks(names: Sequence[str], target: str, show: Printer) -> int:
     """Report what is wrong with some tasks, or with all that come with kernevo; return the exit code."""
     buildable(target)
-    examined = asyncio.run(examine_tasks(names or task_names(), FitnessSettings(target=target)))
+    examined = asyncio.run(
+        examine_tasks(names or task_names(), FitnessSettings(target=target, device="model"))
+    )
     lines = [f"{each.name}: {told}" for each in examined for told in each.faults or ("fit to be searched",)]
     show(
         {"tasks": msgspec.to_builtins(examined)},

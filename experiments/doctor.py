@@ -83,7 +83,7 @@ async def _target(arch: str, rooms: Rooms) -> Finding:
     """Take a task's seed kernel through the whole cascade for a target."""
     task = load_task("flip")
     try:
-        async with evaluator_in(rooms, FitnessSettings(target=arch), seed=0) as evaluator:
+        async with evaluator_in(rooms, FitnessSettings(target=arch, device="model"), seed=0) as evaluator:
             evaluation = await evaluator.evaluate(task.seed, task)
     except KernevoError as error:
         return Finding(f"target {arch}", str(error), False)

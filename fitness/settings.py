@@ -75,16 +75,19 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         target: architecture that kernels are compiled for: `gfx942` or `sm_90`.
         device: where latencies come from: `cuda:0` or `rocm:0` measures on that GPU, `model` (or `model:` and
             the target) models the target without one, `auto` measures if a GPU of the target's architecture
-            is there and models otherwise. Not `auto` by default: the judge has not met a GPU yet.
+            is there and models otherwise.
+        portable: whether a GPU of another architecture will do: kernels are then measured on it, and must
+            compile for the target, within its limits, all the same.
         limits: what each stage may use for one candidate.
         judge: how a GPU is measured on.
 
     Raises:
-        SettingsError: a device that is none of these.
+        SettingsError: a device that is none of these, or nothing to measure where that must be portable.
     """
 
     target: str = "gfx942"
-    device: str = "model"
+    device: str = "auto"
+    portable: bool = False
     limits: StageLimits = StageLimits()
     judge: JudgeSettings = JudgeSettings()
 
@@ -97,4 +100,8 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise SettingsError(
                 f"fitness.device models {modelled}, but fitness.target, "
                 f"which kernels are compiled for, is {self.target}"
+            )
+        if self.portable and self.device.startswith("model"):
+            raise SettingsError(
+                f"fitness.portable is for latencies that are measured, but fitness.device is {self.device}"
             )

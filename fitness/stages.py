@@ -11,7 +11,7 @@ import msgspec
 
 from evo.candidate import Kernel
 from evo.errors import TaskError
-from evo.evaluation import Stage, Status
+from evo.evaluation import Cost, Stage, Status
 from evo.task import Task
 from fitness.costmodel.trace import Fill, LaunchTrace
 from fitness.interpreter import messages
@@ -80,6 +80,14 @@ class Stages:
             yield
         finally:
             self.seconds[stage] += time.monotonic() - begun
+
+    def cost(self, start: float) -> Cost:
+        """Return what the stages have cost since the start, a reading of the monotonic clock in seconds."""
+        return Cost(
+            cpu_seconds=self.cpu_seconds,
+            wall_seconds=time.monotonic() - start,
+            stage_seconds={stage.name.lower(): each for stage, each in self.seconds.items() if each},
+        )
 
     async def describe(self, task: Task) -> tuple[Description, ...]:
         """Return what the inputs of all workloads look like.

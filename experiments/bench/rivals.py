@@ -80,7 +80,7 @@ def work(cells: Sequence[Cell], evaluations: int, out: Path) -> None:
 
 async def _work(cells: Sequence[Cell], evaluations: int, out: Path) -> None:
     with EvaluationCache(out / "cache.sqlite") as cache:
-        async with open_evaluator(FitnessSettings(target=TARGET), seed=0) as inner:
+        async with open_evaluator(FitnessSettings(target=TARGET, device="model"), seed=0) as inner:
             evaluator = CachingEvaluator(inner, cache)
             for cell in cells:
                 found = await trace(WAYS[cell.way], load_task(cell.task), evaluator, cell.seed, evaluations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import msgspec
@@ -10,6 +11,10 @@ from evo.evaluation import Evaluation
 from evo.task import Role, Workload
 from experiments.report.fates import RunTold
 from fitness.devices import DEVICES, Device
+
+MODELLED = re.compile(r"model:(\w+)")
+MEASURED = re.compile(r"\((\w+), driver ")
+"""Where the architecture stands in what evaluations call a device."""
 
 
 class Roof(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +38,11 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def device_of(run: RunTold) -> Device | None:
-    """Return the device that a run is for, if it is one of the table's."""
-    _, modelled, arch = run.identity.device.partition("model:")
-    if modelled:
-        return DEVICES.get(arch)
+    """Return the device that a run measures on or models, if it is one of the table's."""
+    label = run.identity.device
+    named = MODELLED.fullmatch(label) or MEASURED.search(label)
+    if named:
+        return DEVICES.get(named[1])
     try:
         target = tomllib.loads(run.settings).get("fitness", {}).get("target")
     except (tomllib.TOMLDecodeError, AttributeError):
