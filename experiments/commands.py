@@ -39,6 +39,7 @@ from experiments.doctor import examine, show_findings
 from experiments.models import asked_models
 from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
+from experiments.render_opinion import in_words, opinion_data
 from experiments.render_outcome import show_outcome
 from experiments.run_folder import (
     BEST,
@@ -87,11 +88,15 @@ def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
     with _reading(folder) as journal:
         account, credits, pace = account_of(journal), credits_of(journal), pace_of(journal, time.time())
+        opinion = journal.opinion()
         run = _overview(journal, account, credits)
         digest = recorded_digest(journal, account.settled)
         show(
-            render_status.status_data(folder, run, credits, account, pace, digest),
-            lambda console: render_status.show_status(console, run, credits, account, pace),
+            {
+                **render_status.status_data(folder, run, credits, account, pace, digest),
+                "second_opinion": opinion_data(opinion),
+            },
+            lambda console: render_status.show_status(console, run, credits, account, pace, opinion),
         )
 
 
@@ -262,6 +267,9 @@ def _search(session: Session, quiet: bool) -> int:
 def _show_end(out: Console, session: Session, ending: str | Paused | None) -> None:
     """Print how a session ended."""
     show_outcome(out, session.folder, session.engine, credits_of(session.journal), ending)
+    opinion = session.journal.opinion()
+    if opinion is not None:
+        out.print(f"second opinion: {in_words(opinion)}")
     if session.settings.tracking.enabled:
         store = without_secrets(store_uri(session.folder, session.settings))
         out.print(f"see it: {_viewer(store)}")

@@ -46,6 +46,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         wall_seconds: time that checking, and then timing, one candidate may hold the device.
         timing: how latencies are measured.
+        second_opinion: whether a run's winner is run once more, directly, by a process of lower trust.
+        opinion_seconds: time that this may take.
+        opinion_tolerance: by how much of a latency that process may differ from the judge.
 
     Raises:
         SettingsError: a time or a count that nothing could be measured with.
@@ -53,6 +56,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     wall_seconds: float = 30.0
     timing: TimingRules = TimingRules()
+    second_opinion: bool = True
+    opinion_seconds: float = 120.0
+    opinion_tolerance: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be measured with."""
@@ -64,8 +70,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             got = getattr(self.timing, name)
             if got < value:
                 raise SettingsError(f"fitness.judge.timing.{name} must be at least {value}, got {got}")
-        if self.wall_seconds <= 0:
-            raise SettingsError(f"fitness.judge.wall_seconds must be positive, got {self.wall_seconds}")
+        for name in ("wall_seconds", "opinion_seconds", "opinion_tolerance"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"fitness.judge.{name} must be positive, got {getattr(self, name)}")
 
 
 class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
