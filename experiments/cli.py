@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from evo.errors import RunFailure, UsageError
-from experiments import commands, exchange
+from experiments import commands, examining, exchange
 from experiments.console import give_up, output, writing
 from experiments.tracking_settings import cut
 from fitness.settings import FitnessSettings
@@ -209,10 +209,17 @@ def sync(run: Path, uri: str | None) -> None:
 
 
 @cli.command()
+@click.option("--device", help="A GPU, cuda:N or rocm:N, whose judge is tested, for some minutes.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --device: file to write all of it to.")
 @JSON
-def doctor(as_json: bool) -> None:
-    """Say what this machine has: packages, targets that can be built, isolation in force."""
-    commands.doctor(_printer(as_json))
+def doctor(device: str | None, out: Path | None, as_json: bool) -> int:
+    """Say what this machine has: packages, targets that can be built, isolation in force, how a GPU fares."""
+    if device is None and out is not None:
+        raise UsageError("--out goes with --device")
+    if device is None:
+        examining.doctor(_printer(as_json))
+        return 0
+    return examining.test_device(device, out, _printer(as_json))
 
 
 def _printer(as_json: bool) -> commands.Printer:

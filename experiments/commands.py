@@ -35,7 +35,6 @@ from evo.task import Role, Task
 from experiments import console, render, render_lineage, render_status
 from experiments.build import buildable, located, open_evaluator
 from experiments.descent import Descent, earlier, recorded_descent
-from experiments.doctor import examine, show_findings
 from experiments.models import asked_models
 from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
@@ -235,12 +234,6 @@ def sync(folder: Path, uri: str | None) -> None:
             f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
             f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
         )
-
-
-def doctor(show: Printer) -> None:
-    """Report what this machine has."""
-    findings = asyncio.run(examine())
-    show({"findings": msgspec.to_builtins(findings)}, lambda console: show_findings(console, findings))
 
 
 def _search(session: Session, quiet: bool) -> int:

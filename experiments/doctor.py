@@ -31,11 +31,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def examine() -> list[Finding]:
     """Look at packages, isolation and targets; a room that cannot start is a finding too."""
-    findings = [Finding("machine", f"{platform.platform()}, {os.cpu_count()} cores", True)]
-    findings += [_package(name) for name in PACKAGES]
+    findings = package_findings()
     try:
         async with open_rooms() as rooms:
-            findings += _isolation(rooms)
+            findings += isolation_findings(rooms)
             for arch in DEVICES:
                 findings.append(await _target(arch, rooms))
     except KernevoError as error:
@@ -51,6 +50,12 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
     console.print(table)
 
 
+def package_findings() -> list[Finding]:
+    """Return what the machine is, and which packages it has."""
+    machine = Finding("machine", f"{platform.platform()}, {os.cpu_count()} cores", True)
+    return [machine, *map(_package, PACKAGES)]
+
+
 def _package(name: str) -> Finding:
     try:
         return Finding(name, version(name), True)
@@ -58,7 +63,7 @@ def _package(name: str) -> Finding:
         return Finding(name, "not installed", False)
 
 
-def _isolation(rooms: Rooms) -> list[Finding]:
+def isolation_findings(rooms: Rooms) -> list[Finding]:
     """Return what stands between each room's candidates and the machine."""
     return [
         Finding(f"room {name}", _in_words(isolation), not isolation.problems)

@@ -149,7 +149,7 @@ def test_a_search_of_twenty_evaluations_is_measured(tmp_path: Path) -> None:
     config.write_text(CONFIG)
     assert run(["run", str(config), "--out", str(out)]) == 0
     with JournalReader(out / "run.sqlite") as journal:
-        engine = recorded_engine(journal)
+        engine, opinion = recorded_engine(journal), journal.opinion()
         for _ in replay(journal, engine):
             pass
     told = [each.evaluation for each in engine.individuals.values()]
@@ -161,3 +161,6 @@ def test_a_search_of_twenty_evaluations_is_measured(tmp_path: Path) -> None:
     print("best speed-up", engine.elite.speedup)
     assert engine.elite.speedup is not None
     assert engine.elite.speedup >= 1.0
+    assert opinion is not None
+    print("run directly:", opinion)
+    assert (opinion.number, opinion.against) == (engine.elite.number, ())

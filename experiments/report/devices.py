@@ -52,7 +52,7 @@ def device_of(run: RunTold) -> Device | None:
 
 def roofs(run: RunTold, device: Device) -> list[Roof]:
     """Return the roofs of each timed workload that moves something."""
-    return [_roof(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
+    return [roof_of(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
 
 
 def reached(evaluation: Evaluation, roof: Roof) -> float | None:
@@ -64,7 +64,8 @@ def reached(evaluation: Evaluation, roof: Roof) -> float | None:
     return roof.floor_ms / latencies[roof.workload] if roof.workload in latencies else None
 
 
-def _roof(workload: Workload, device: Device) -> Roof:
+def roof_of(workload: Workload, device: Device) -> Roof:
+    """Return the roofs of a workload that moves something."""
     lanes = 2 * device.lanes_per_unit * device.units * device.clock_hz
     compute = max(device.matrix_flops.get(workload.dtype, 0.0), lanes)
     seconds = max(workload.bytes / device.memory_bytes_per_s, workload.flops / compute)
