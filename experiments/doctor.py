@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from evo.errors import KernevoError
 from experiments.build import evaluator_in
+from experiments.packages import version_of
 from experiments.suites.loader import load_task
 from fitness.devices import DEVICES
 from fitness.rooms import Rooms, open_rooms
@@ -57,10 +57,8 @@ def package_findings() -> list[Finding]:
 
 
 def _package(name: str) -> Finding:
-    try:
-        return Finding(name, version(name), True)
-    except PackageNotFoundError:
-        return Finding(name, "not installed", False)
+    found = version_of(name)
+    return Finding(name, found or "not installed", found is not None)
 
 
 def isolation_findings(rooms: Rooms) -> list[Finding]:
