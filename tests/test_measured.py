@@ -127,6 +127,20 @@ def test_it_measures_on_the_gpu(opened: Elsewhere) -> None:
     assert (opened.source, opened.device) == (Source.MEASURED, place.label)
 
 
+def test_it_measures_what_must_compile_for_another_target() -> None:
+    settings = FitnessSettings(portable=True)
+
+    async def evaluated(*sources: str) -> list[Evaluation]:
+        async with open_evaluator(settings, seed=3) as evaluator:
+            return [await evaluator.evaluate(Kernel(each), FLIP) for each in sources]
+
+    place = located(settings)
+    seed, wide = asyncio.run(evaluated(SEED, SEED.replace("num_warps=4", "num_warps=32")))
+    assert place.label.endswith("not the target gfx942")
+    assert (seed.status, seed.source, seed.device) == (Status.PASSED, Source.MEASURED, place.label)
+    assert (wide.status, wide.device) == (Status.OUT_OF_RESOURCES, place.label)
+
+
 def test_a_faster_kernel_has_a_speed_up_outside_the_noise(opened: Elsewhere) -> None:
     wide = SEED.replace("BLOCK = 256", "BLOCK = 1024").replace("num_warps=4", "num_warps=8")
     narrow = SEED.replace("BLOCK = 256", "BLOCK = 32")

@@ -114,7 +114,12 @@ async def _parts(
         place=extent.direct_on, device=device, settings=timed, secret=b"self-test",
         environment=extent.environment,
     )  # fmt: skip
-    test = _noting(test, Finding("anchor", f"a copy of 256 MiB takes {judge.anchor_ms:.4f} ms", True))
+    units = test.fingerprint.units
+    test = _noting(
+        test,
+        Finding("units", f"{units}, the device table has {device.units}", units == device.units),
+        Finding("anchor", f"a copy of 256 MiB takes {judge.anchor_ms:.4f} ms", True),
+    )
     try:
         say(f"seed kernels of {len(extent.seeds)} tasks")
         test = msgspec.structs.replace(test, seeds=await examiner.seeds(extent.seeds))
