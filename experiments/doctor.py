@@ -14,6 +14,7 @@ from experiments.build import evaluator_in
 from experiments.packages import version_of
 from experiments.suites.loader import load_task
 from fitness.devices import DEVICES
+from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.rooms import Rooms, open_rooms
 from fitness.sandbox import Isolation
 from fitness.settings import FitnessSettings
@@ -34,7 +35,7 @@ async def examine() -> list[Finding]:
     findings = package_findings()
     try:
         async with open_rooms() as rooms:
-            findings += isolation_findings(rooms)
+            findings += [*isolation_findings(rooms), _gpu()]
             for arch in DEVICES:
                 findings.append(await _target(arch, rooms))
     except KernevoError as error:
@@ -80,6 +81,19 @@ def _in_words(isolation: Isolation) -> str:
         *isolation.problems,
     ]
     return "; ".join(parts)
+
+
+def _gpu() -> Finding:
+    """Return which GPU could be measured on."""
+    if not has_gpu():
+        return Finding("GPU", "none here, latencies are modelled", True)
+    reasons = []
+    for name in ("rocm:0", "cuda:0"):
+        try:
+            return Finding("GPU", f"{name}, {probed(name).label}; `doctor --device {name}` tests it", True)
+        except NoDevice as error:
+            reasons.append(str(error))
+    return Finding("GPU", "; ".join(reasons), False)
 
 
 async def _target(arch: str, rooms: Rooms) -> Finding:

@@ -19,8 +19,12 @@ from fitness.tensors import to_data, to_tensor
 WARM_UPS = 3
 WARM_CALLS = 16
 WARM_SERIES = 5
-CYCLES_PER_CALL = 200_000
-"""Idle time of the device before what is timed: longer than this process takes to enqueue a call."""
+CYCLES_PER_SECOND = 2_000_000_000
+"""Of the device's clock, about."""
+SURELY = 3.0
+"""So many times as long as this process takes to enqueue calls the device idles before them, if it can."""
+LONGEST_IDLE = 0.05
+"""Seconds that the device idles at most."""
 
 
 def evidence_on(question: Question) -> Said:
@@ -63,26 +67,29 @@ class Testifying:
             self._made(spec) if value is None else self._given(value)
             for spec, value in zip(trial.specs, trial.data, strict=True)
         ]
+        began = 0.0
         for _ in range(WARM_UPS):  # the first compiles, and may tune
+            began = time.perf_counter()
             self._entry_point(*inputs)
+        enqueuing = SURELY * (time.perf_counter() - began)
         cold = []
         for _ in range(self._question.calls):
             self._flush.add_(1)
-            cold.append(self._timed(inputs, 1))
-        warm = [self._timed(inputs, WARM_CALLS) for _ in range(WARM_SERIES)]
+            cold.append(self._timed(inputs, 1, enqueuing))
+        warm = [self._timed(inputs, WARM_CALLS, enqueuing) for _ in range(WARM_SERIES)]
         return Latency(
             workload=trial.workload, cold_ms=statistics.median(cold), warm_ms=statistics.median(warm)
         )
 
-    def _timed(self, inputs: list[Any], calls: int) -> float:
-        """Return the milliseconds of a call, of so many in a row."""
+    def _timed(self, inputs: list[Any], calls: int, enqueuing: float) -> float:
+        """Return the milliseconds of a call, of so many in a row; to enqueue one takes seconds."""
         if self._device.type == "cpu":
             began = time.perf_counter()
             for _ in range(calls):
                 self._entry_point(*inputs)
             return 1e3 * (time.perf_counter() - began) / calls
         start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        torch.cuda._sleep(CYCLES_PER_CALL * calls)
+        torch.cuda._sleep(int(CYCLES_PER_SECOND * min(enqueuing * calls, LONGEST_IDLE)))
         start.record()
         for _ in range(calls):
             self._entry_point(*inputs)
