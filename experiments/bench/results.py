@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from experiments.packages import version_of
+
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -28,7 +30,7 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "torch": version("torch"),
-        "triton": version("triton"),
+        "triton": version_of("triton"),
     }
 
 

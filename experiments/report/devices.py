@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import msgspec
@@ -10,6 +11,10 @@ from evo.evaluation import Evaluation
 from evo.task import Role, Workload
 from experiments.report.fates import RunTold
 from fitness.devices import DEVICES, Device
+
+MODELLED = re.compile(r"model:(\w+)")
+MEASURED = re.compile(r"\((\w+), driver ")
+"""Where the architecture stands in what evaluations call a device."""
 
 
 class Roof(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +38,11 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def device_of(run: RunTold) -> Device | None:
-    """Return the device that a run is for, if it is one of the table's."""
-    _, modelled, arch = run.identity.device.partition("model:")
-    if modelled:
-        return DEVICES.get(arch)
+    """Return the device that a run measures on or models, if it is one of the table's."""
+    label = run.identity.device
+    named = MODELLED.fullmatch(label) or MEASURED.search(label)
+    if named:
+        return DEVICES.get(named[1])
     try:
         target = tomllib.loads(run.settings).get("fitness", {}).get("target")
     except (tomllib.TOMLDecodeError, AttributeError):
@@ -46,7 +52,7 @@ def device_of(run: RunTold) -> Device | None:
 
 def roofs(run: RunTold, device: Device) -> list[Roof]:
     """Return the roofs of each timed workload that moves something."""
-    return [_roof(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
+    return [roof_of(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
 
 
 def reached(evaluation: Evaluation, roof: Roof) -> float | None:
@@ -58,7 +64,8 @@ def reached(evaluation: Evaluation, roof: Roof) -> float | None:
     return roof.floor_ms / latencies[roof.workload] if roof.workload in latencies else None
 
 
-def _roof(workload: Workload, device: Device) -> Roof:
+def roof_of(workload: Workload, device: Device) -> Roof:
+    """Return the roofs of a workload that moves something."""
     lanes = 2 * device.lanes_per_unit * device.units * device.clock_hz
     compute = max(device.matrix_flops.get(workload.dtype, 0.0), lanes)
     seconds = max(workload.bytes / device.memory_bytes_per_s, workload.flops / compute)
