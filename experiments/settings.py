@@ -72,8 +72,8 @@ def read_settings(
 
     Models that the settings do not name come from the environment, if one is given, as
     `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
-    broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, `search.offspring` has a
-    generation long enough for that, and `operators.portfolio` keeps to the weights.
+    broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, `search.offspring` has
+    a generation long enough for that, and `operators.portfolio` keeps to the weights.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
