@@ -18,9 +18,9 @@ from evo.task import Task
 from experiments.settings import RunSettings
 from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
-from fitness.devices import Device, device_for
-from fitness.judge.client import open_judge
+from fitness.devices import Device, device_for, product_for
 from fitness.judge.messages import Fingerprint
+from fitness.judge.pool import open_judges
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
@@ -40,15 +40,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where latencies come from.
 
     Attributes:
-        device: the row of the device table that is measured on, or modelled: the target's, but for `gate`.
-        gpu: the GPU to measure on, such as `cuda:0`; None where the target is modelled.
+        device: the row of the device table that is modelled, the target's, or of the GPU that is measured on.
+        gpus: the GPUs to measure on, such as `cuda:0`, all of a kind; none where the target is modelled.
         label: what evaluations call the device.
         reason: why nothing is measured, where the settings leave it open and there is a GPU.
         gate: the target, where another device is measured on: kernels must build for it too.
     """
 
     device: Device
-    gpu: str | None
+    gpus: tuple[str, ...]
     label: str
     reason: str = ""
     gate: Device | None = None
@@ -56,7 +56,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def source(self) -> Source:
         """Whether latencies are measured or modelled."""
-        return Source.MODELLED if self.gpu is None else Source.MEASURED
+        return Source.MEASURED if self.gpus else Source.MODELLED
 
 
 def build_engine(
@@ -91,13 +91,13 @@ def located(settings: FitnessSettings) -> Place:
         TargetError: a target that cannot be built for, or a GPU that is not there or of another architecture.
     """
     target = buildable(settings.target)
-    modelled = Place(device=target, gpu=None, label=device_label(target))
+    modelled = Place(device=target, gpus=(), label=device_label(target))
     auto = settings.device == "auto"
     if settings.device.startswith("model") or (auto and not has_gpu()):
         return modelled
     kinds = ("rocm:0", "cuda:0") if target.backend == "hip" else ("cuda:0", "rocm:0")
     wanted = (kinds if settings.portable else kinds[:1]) if auto else (settings.device,)
-    places = [_place_at(gpu, target, settings.portable) for gpu in wanted]
+    places = [_place_at(gpus_of(device), target, settings.portable) for device in wanted]
     for place in places:
         if isinstance(place, Place):
             return place
@@ -107,28 +107,36 @@ def located(settings: FitnessSettings) -> Place:
     raise TargetError(f"fitness.device {reason}")
 
 
-def _place_at(gpu: str, target: Device, portable: bool) -> Place | str:
-    """Return a GPU as a place to measure at, or why it is none."""
+def gpus_of(device: str) -> tuple[str, ...]:
+    """Return the name of each GPU that `fitness.device` names: `cuda:0,2` is `cuda:0` and `cuda:2`."""
+    kind, _, numbers = device.partition(":")
+    return tuple(f"{kind}:{int(number)}" for number in numbers.split(","))
+
+
+def _place_at(gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
+    """Return GPUs as a place to measure at, or why they are none; all are taken to be as the first."""
+    gpu = gpus[0]
     try:
-        return place_on(probed(gpu), gpu, target, portable)
+        return place_on(probed(gpu), gpus, target, portable)
     except NoDevice as error:
         return f"{gpu} cannot be measured on: {error}"
     except TargetError as error:
         return f"{gpu}: {error}"
 
 
-def place_on(found: Fingerprint, gpu: str, target: Device, portable: bool) -> Place | str:
-    """Return the place that a GPU is, under that name, or why it is none.
+def place_on(found: Fingerprint, gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
+    """Return the place that GPUs of a kind are, under these names, or why they are none.
 
     Raises:
-        TargetError: a GPU that would do, but is not in the device table.
+        TargetError: GPUs that would do, but are not in the device table.
     """
     if found.arch == target.arch:
-        return Place(device=target, gpu=gpu, label=found.label)
+        return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
     if not portable:
-        return f"{gpu} is a {found.name} ({found.arch}), kernels are compiled for {target.arch}"
-    label = beside_the_target(found.label, target)
-    return Place(device=buildable(found.arch), gpu=gpu, label=label, gate=target)
+        return f"{gpus[0]} is a {found.name} ({found.arch}), kernels are compiled for {target.arch}"
+    buildable(found.arch)
+    device = product_for(found.arch, found.name)
+    return Place(device=device, gpus=gpus, label=beside_the_target(found.label, target), gate=target)
 
 
 def buildable(target: str) -> Device:
@@ -196,12 +204,13 @@ async def evaluator_in(
     secret = run_secret(seed)
     async with contextlib.AsyncExitStack() as stack:
         evaluator: Cascade
-        if place.gpu is None:
+        if not place.gpus:
             evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
         else:
-            judge = await stack.enter_async_context(open_judge(place.gpu, settings.judge.wall_seconds))
+            opened = open_judges(place.gpus, settings.judge.wall_seconds)
+            judges = await stack.enter_async_context(opened)
             evaluator = MeasuredEvaluator(
-                rooms, judge, place.device, settings.limits, secret, settings.judge, anchor
+                rooms, judges, place.device, settings.limits, secret, settings.judge, anchor
             )
         stack.callback(evaluator.cancel)
         if place.gate is None:

@@ -21,9 +21,9 @@ TURN_SECONDS = 900.0
 async def seek(settings: RunSettings, engine: Engine, journal: Journal, rooms: Rooms) -> None:
     """Seek a second opinion on the best kernel of a measured run, unless the settings leave it out."""
     place, judge = located(settings.fitness), settings.fitness.judge
-    if place.gpu is None or not judge.second_opinion:
+    if not place.gpus or not judge.second_opinion:
         return
-    gpu = place.gpu.partition(",")[0]
+    gpu = place.gpus[0]
     seeking = Seeking(
         place=f"cuda:{gpu.partition(':')[2]}", device=place.device, settings=judge,
         secret=run_secret(settings.search.seed),

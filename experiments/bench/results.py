@@ -10,16 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.packages import version_of
+from fitness.packages import version_of
 
 RESULTS = Path(__file__).parent.parent / "results"
 
 
-def write_results(name: str, figures: dict[str, Any]) -> Path:
+def write_results(name: str, figures: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write the figures of benchmark `name` with the circumstances they were seen in; return the file."""
-    path = RESULTS / f"{name}.json"
+    path = folder / f"{name}.json"
     told = {"benchmark": name, "code": _code_date(), "machine": _machine(), "figures": figures}
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
 

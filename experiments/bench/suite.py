@@ -15,7 +15,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,6 @@ SEARCH = """
 task = "{task}"
 [search]
 seed = 0
-population = 12
-offspring = 12
 evaluations_in_flight = {workers}
 budget.evaluations = {evaluations}
 [fitness]
@@ -146,13 +144,14 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     with ProcessPoolExecutor(given.at_once, mp_context=get_context("spawn")) as pool:
         searches = [pool.submit(search, task, given.evaluations, given.out) for task in given.tasks]
-        for each in searches:
-            print(f"{each.result()} searched", file=sys.stderr, flush=True)
+        for done, each in enumerate(as_completed(searches), start=1):
+            print(f"{each.result()} searched, {done} of {len(searches)}", file=sys.stderr, flush=True)
     tasks = {task: figures_of(given.out / task) for task in given.tasks}
     figures = {"target": "gfx942", "workers": WORKERS, "at_once": given.at_once, **summary(tasks)}
     show(tasks)
     for name, value in figures.items():
         print(f"{name:34} {value}")
+    print(write_results("suite", {**figures, "by_task": tasks}, given.out))
     print(write_results("suite", {**figures, "by_task": tasks}))
 
 

@@ -18,8 +18,8 @@ from experiments.report.devices import roof_of
 from experiments.selftest.results import Repeated, RunDirectly, SeedTold, SpecimenTold, Timed
 from experiments.suites.loader import load_task
 from fitness.devices import Device
-from fitness.judge.client import Judge
-from fitness.judge.messages import Ask, Judged, Refused, Subject
+from fitness.judge.messages import Ask, Judged, Refused
+from fitness.judge.pool import Judges
 from fitness.judge.statistics import estimate, noise_floor, wins
 from fitness.measured import MeasuredEvaluator
 from fitness.opinion.second import Seeking
@@ -38,21 +38,21 @@ class Examiner:
     def __init__(
         self,
         rooms: Rooms,
-        judge: Judge,
+        judges: Judges,
         device: Device,
         settings: FitnessSettings,
         deadline: float,
         at_once: int,
     ) -> None:
-        """Ask a judge that was started; the deadline is a reading of the event loop's clock."""
+        """Ask judges that were started; the deadline is a reading of the event loop's clock."""
         self._rooms = rooms
-        self._judge = judge
+        self._judges = judges
         self._device = device
         self._settings = settings
         self._deadline = deadline
         self._at_once = asyncio.Semaphore(at_once)
         self._evaluator = MeasuredEvaluator(
-            rooms, judge, device, settings.limits, b"self-test", settings.judge
+            rooms, judges, device, settings.limits, b"self-test", settings.judge
         )
 
     def close(self) -> None:
@@ -108,14 +108,15 @@ class Examiner:
         built = await self._evaluator.build(task.seed, task, stages)
         if isinstance(built, Fault):
             return f"{built.status}: {built.feedback}"
-        subject = Subject(captured=built.captured, binaries=tuple(built.binaries.values()))
         told: list[Judged] = []
         for number in range(runs):
             asked = Ask(
-                number=0, task=task, mutated=built.described[0].mutated, candidate=subject, baseline=subject,
+                number=0, task=task, mutated=built.described[0].mutated, candidate=built.subject,
+                baseline=built.subject,
                 checks=(), seed=number, rules=self._settings.judge.timing,
             )  # fmt: skip
-            answer = await self._judge.ask(asked)
+            async with self._judges.turn() as judge:
+                answer = await judge.ask(asked)
             if isinstance(answer, Refused):
                 return f"{answer.status}: {answer.feedback}"
             told.append(answer)

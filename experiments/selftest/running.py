@@ -16,15 +16,17 @@ from experiments.exploits.corpus import Specimen, exploits, honest
 from experiments.selftest.parts import Examiner
 from experiments.selftest.results import SelfTest
 from experiments.suites.loader import task_names
-from fitness.judge.client import PROGRAM, Judge, open_judge
+from fitness.devices import product_for
+from fitness.judge.client import PROGRAM
 from fitness.judge.messages import Fingerprint, TimingRules
+from fitness.judge.pool import Judges, open_judges
 from fitness.judge.probe import NoDevice, probed
 from fitness.opinion.second import Seeking
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings, JudgeSettings
 
 GPU = re.compile(r"(cuda|rocm):\d{1,3}")
-RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5)
+RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5).in_full()
 """Quicker than in a search: what is asked here is whether it works, and some noise is told."""
 WALL_SECONDS = 10.0
 
@@ -96,29 +98,34 @@ async def self_test(
         async with open_rooms() as rooms:
             test = _noting(test, *isolation_findings(rooms))
             say("starting the judge")
-            async with open_judge(gpu, WALL_SECONDS, program) as judge:
-                test = await _parts(test, rooms, judge, extent, deadline, say)
+            async with open_judges((gpu,), WALL_SECONDS, program) as judges:
+                test = await _parts(test, rooms, judges, extent, deadline, say)
     except KernevoError as error:
         test = _noting(test, Finding("judge", f"{type(error).__name__}: {error}", False))
     return msgspec.structs.replace(test, seconds=time.monotonic() - began)
 
 
 async def _parts(
-    test: SelfTest, rooms: Rooms, judge: Judge, extent: Extent, deadline: float, say: Callable[[str], None]
+    test: SelfTest, rooms: Rooms, judges: Judges, extent: Extent, deadline: float, say: Callable[[str], None]
 ) -> SelfTest:
     arch = test.fingerprint.arch
-    device, timed = buildable(arch), JudgeSettings(wall_seconds=WALL_SECONDS, timing=RULES)
+    device, timed = (
+        product_for(arch, test.fingerprint.name),
+        JudgeSettings(wall_seconds=WALL_SECONDS, timing=RULES),
+    )
     settings = FitnessSettings(target=arch, judge=timed)
-    examiner = Examiner(rooms, judge, device, settings, deadline, extent.at_once)
+    examiner = Examiner(rooms, judges, device, settings, deadline, extent.at_once)
     seeking = Seeking(
         place=extent.direct_on, device=device, settings=timed, secret=b"self-test",
         environment=extent.environment,
     )  # fmt: skip
     units = test.fingerprint.units
+    async with judges.turn() as judge:
+        anchor_ms = judge.anchor_ms
     test = _noting(
         test,
         Finding("units", f"{units}, the device table has {device.units}", units == device.units),
-        Finding("anchor", f"a copy of 256 MiB takes {judge.anchor_ms:.4f} ms", True),
+        Finding("anchor", f"a copy of 256 MiB takes {anchor_ms:.4f} ms", True),
     )
     try:
         say(f"seed kernels of {len(extent.seeds)} tasks")

@@ -61,7 +61,7 @@ def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
         pytest.skip("this machine has a GPU")
     place = located(FitnessSettings(target="sm_90"))
     assert located(FitnessSettings(target="sm_90", portable=True)) == place
-    assert (place.gpu, place.source, place.label) == (None, Source.MODELLED, "model:sm_90")
+    assert (place.gpus, place.source, place.label) == ((), Source.MODELLED, "model:sm_90")
     assert located(FitnessSettings(device="model:gfx942")) == located(FitnessSettings(device="model"))
     for device in ("cuda:0", "rocm:0"):
         with pytest.raises(TargetError, match=f"{device} cannot be measured on: this machine has no GPU"):
@@ -71,25 +71,25 @@ def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
 def found(arch: str) -> Fingerprint:
     return Fingerprint(
         name="some GPU", arch=arch, backend="cuda", index=0, uuid="", units=1, memory_bytes=1, driver="5",
-        torch="2",
+        torch="2", triton="3",
     )  # fmt: skip
 
 
 def test_a_gpu_of_another_architecture_will_do_if_it_may() -> None:
     target = DEVICES["gfx942"]
-    own = place_on(found("gfx942"), "rocm:0", target, portable=True)
+    own = place_on(found("gfx942"), ("rocm:0",), target, portable=True)
     assert isinstance(own, Place)
-    assert (own.device, own.gate, own.label) == (target, None, "some GPU (gfx942, driver 5)")
-    assert place_on(found("sm_90"), "cuda:0", target, portable=False) == (
+    assert (own.device, own.gate, own.label) == (target, None, "some GPU (gfx942, driver 5, Triton 3)")
+    assert place_on(found("sm_90"), ("cuda:0",), target, portable=False) == (
         "cuda:0 is a some GPU (sm_90), kernels are compiled for gfx942"
     )
-    other = place_on(found("sm_90"), "cuda:0", target, portable=True)
+    other = place_on(found("sm_90"), ("cuda:0",), target, portable=True)
     assert isinstance(other, Place)
-    assert (other.gpu, other.device, other.gate) == ("cuda:0", DEVICES["sm_90"], target)
+    assert (other.gpus, other.device, other.gate) == (("cuda:0",), DEVICES["sm_90"], target)
     assert other.source is Source.MEASURED
-    assert other.label == "some GPU (sm_90, driver 5), not the target gfx942"
+    assert other.label == "some GPU (sm_90, driver 5, Triton 3), not the target gfx942"
     with pytest.raises(TargetError, match="got 'sm_61'"):
-        place_on(found("sm_61"), "cuda:0", target, portable=True)
+        place_on(found("sm_61"), ("cuda:0",), target, portable=True)
 
 
 def test_models_are_told_of_both_devices() -> None:

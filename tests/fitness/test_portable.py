@@ -9,7 +9,7 @@ from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.objective import geometric_speedup
 from experiments.suites.loader import load_task
 from fitness.devices import device_for
-from fitness.judge.client import open_judge
+from fitness.judge.pool import open_judges
 from fitness.measured import MeasuredEvaluator
 from fitness.portable import Gate, GatedEvaluator
 from fitness.settings import JudgeSettings
@@ -17,7 +17,7 @@ from tests.fitness.lab import LIMITS, SECRET, Lab
 
 FLIP = load_task("flip")
 SEED = FLIP.seed.source
-LABEL = "report (sm_90, driver 0), not the target gfx942"
+LABEL = "report (sm_90, driver 0, Triton 0), not the target gfx942"
 
 
 def with_warps(warps: int) -> str:
@@ -28,9 +28,9 @@ def evaluated(lab: Lab, *sources: str) -> list[Evaluation]:
     """Evaluate one kernel after another, measured for sm_90 and gated for gfx942."""
 
     async def work() -> list[Evaluation]:
-        async with open_judge("cuda:0", 60.0, "tests.fitness.judge.reports:main") as judge:
+        async with open_judges(("cuda:0",), 60.0, "tests.fitness.judge.reports:main") as judges:
             measured = MeasuredEvaluator(
-                lab.rooms, judge, device_for("sm_90"), LIMITS, SECRET, JudgeSettings()
+                lab.rooms, judges, device_for("sm_90"), LIMITS, SECRET, JudgeSettings()
             )
             gated = GatedEvaluator(measured, Gate(lab.rooms, device_for("gfx942"), LIMITS))
             assert (gated.source, gated.device) == (Source.MEASURED, LABEL)
