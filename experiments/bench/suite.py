@@ -55,23 +55,28 @@ def settings_of(task: str, evaluations: int) -> RunSettings:
 
 def search(task: str, evaluations: int, out: Path) -> str:
     """Search a task until its budget is used, from wherever it stopped; return the task's name."""
-    asyncio.run(_search(_session(out / task, settings_of(task, evaluations))))
+    asyncio.run(run_in(out / task, settings_of(task, evaluations)))
     return task
+
+
+async def run_in(folder: Path, settings: RunSettings) -> None:
+    """Search in a run folder until the budget is used, from wherever it stopped.
+
+    Raises:
+        UsageError, RunFailure: settings that cannot be had, or a run that fails.
+    """
+    session = _session(folder, settings)
+    with session.journal as journal:
+        async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
+            await Search(session.engine, evaluator, journal).run(settings.to_toml())
+    assert session.engine.elite is not None
+    write_best(folder, session.engine.elite)
 
 
 def _session(folder: Path, settings: RunSettings) -> Session:
     if (folder / SETTINGS).exists():
         return go_on(folder, settings)
     return begin(new_run_folder(folder), settings, build_engine(settings, load_task(settings.task)))
-
-
-async def _search(session: Session) -> None:
-    settings = session.settings
-    with session.journal as journal:
-        async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
-            await Search(session.engine, evaluator, journal).run(settings.to_toml())
-    assert session.engine.elite is not None
-    write_best(session.folder, session.engine.elite)
 
 
 def figures_of(folder: Path) -> dict[str, Any]:

@@ -94,6 +94,11 @@ class Counts:
             self.traffic[f"{key[0]}_pieces", key[1]] += ranges[0].size
         return touched
 
+    @property
+    def wrote(self) -> bool:
+        """Whether any program stored anything."""
+        return bool(self.totals["stores"] + self.totals["atomics"])
+
     def access(self, kind: str, addresses: NDArray[Any], mask: Mask, dtype: Any) -> bool:
         """Count an access; let integers pass."""
         size = max(1, dtype.primitive_bitwidth // 8)

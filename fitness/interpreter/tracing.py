@@ -25,6 +25,9 @@ from fitness.interpreter.sharing import Touched, differ, observe_sharing
 ALONE = 8
 """If a pair's first program takes so many times the work allowed, the second one is not sampled either."""
 
+SAMPLES_OF_IDLE = 128
+"""Programs to sample where the first few wrote nothing: most of a grid may have nothing to do."""
+
 
 class Tracer:
     """Runs sampled programs of each launch and keeps what they did.
@@ -73,15 +76,9 @@ class Tracer:
     def run(self, launch: Launch) -> None:
         """Sample programs of a launch, count what they do, and look at what neighbours share."""
         total = launch.grid[0] * launch.grid[1] * launch.grid[2]
-        counts = Counts(self.device, launch.kernel, launch.storages)
-        touched: list[Touched] = []
-        self.forwarding.to = counts
-        for program in sampled_programs(launch.grid, self.request.samples, self._random):
-            counts.begin_program()
-            launch.execute(*program)
-            touched.append(counts.end_program())
-            if counts.work > self.request.most_work * (ALONE if len(touched) % 2 else 1):
-                break
+        counts, touched = self._sampled(launch, self.request.samples)
+        if not counts.wrote and len(touched) < min(total, SAMPLES_OF_IDLE):
+            counts, touched = self._sampled(launch, SAMPLES_OF_IDLE)
         windows = observe_sharing(launch, self.device, self.forwarding, counts.first_loads, self._random)
         sampled = max(1, len(touched))
         self.launches.append(
@@ -95,6 +92,19 @@ class Tracer:
                 **{name: counts.totals[name] / sampled for name in _MEANS},
             )
         )
+
+    def _sampled(self, launch: Launch, samples: int) -> tuple[Counts, list[Touched]]:
+        """Run so many programs of a launch, fewer if they take long; return what they did."""
+        counts = Counts(self.device, launch.kernel, launch.storages)
+        touched: list[Touched] = []
+        self.forwarding.to = counts
+        for program in sampled_programs(launch.grid, samples, self._random):
+            counts.begin_program()
+            launch.execute(*program)
+            touched.append(counts.end_program())
+            if counts.work > self.request.most_work * (ALONE if len(touched) % 2 else 1):
+                break
+        return counts, touched
 
     def _traffic(
         self, counts: Counts, touched: list[Touched], windows: Any, total: int

@@ -21,7 +21,8 @@ from fitness.judge.blocks import Block, Pair, measured_block
 from fitness.judge.calls import Called, Caller, Series, Side
 from fitness.judge.checking import disturbance, plan_for
 from fitness.judge.gpu import Machine
-from fitness.judge.memory import Arena, Layout
+from fitness.judge.layout import Layout
+from fitness.judge.memory import Arena
 from fitness.judge.messages import Ask, Subject, Timing, TimingRules
 from fitness.judge.replay import Replay
 from fitness.judge.statistics import hopeless, settled
@@ -163,12 +164,10 @@ class Timer:
         layouts = Layout.shared([plan for plan, _ in plans])
         slots = self._arena.slots(layouts, wanted, self._machine.memory_bytes())
         sides = []
-        for (plan, subject), layout in zip(plans, layouts, strict=True):
+        places = zip(*(slot.place(layouts) for slot in slots), strict=True)
+        for (plan, subject), placed in zip(plans, places, strict=True):
             binaries = {each.kernel: each for each in subject.binaries}
-            replays = [
-                Replay(plan, binaries, slot.place(layout), self._machine, self._request.mutated)
-                for slot in slots
-            ]
+            replays = [Replay(plan, binaries, each, self._machine, self._request.mutated) for each in placed]
             sides.append(Side(replays, len(plan.steps)))
         return sides
 

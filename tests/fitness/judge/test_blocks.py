@@ -9,7 +9,8 @@ import torch
 
 from fitness.judge.blocks import Block, Pair, measured_block
 from fitness.judge.calls import TAKES, Called, Caller, Series, Side
-from fitness.judge.memory import Arena, Layout
+from fitness.judge.layout import Layout
+from fitness.judge.memory import Arena
 from fitness.judge.replay import Replay
 from fitness.verdicts import Fault
 from tests.fitness.judge.pretend import PretendMachine, binary, plan, task
@@ -35,9 +36,10 @@ def pair_of(machine: PretendMachine, kernels: tuple[str, str], slots: int, calls
     layouts = Layout.shared(plans)
     arena = Arena(torch.device("cpu"), lambda: None).slots(layouts, slots, 1 << 30)
     sides = []
-    for each, layout, kernel in zip(plans, layouts, kernels, strict=True):
+    places = zip(*(slot.place(layouts) for slot in arena), strict=True)
+    for each, placed, kernel in zip(plans, places, kernels, strict=True):
         binaries = {binary(kernel).kernel: binary(kernel)}
-        replays = [Replay(each, binaries, slot.place(layout), machine, ()) for slot in arena]
+        replays = [Replay(each, binaries, place, machine, ()) for place in placed]
         sides.append(Side(replays, len(each.steps)))
     return Pair(sides[0], sides[1], TIMED, calls)
 
