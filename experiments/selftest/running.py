@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -13,13 +14,14 @@ from evo.errors import KernevoError, TargetError, UsageError
 from experiments.build import buildable
 from experiments.doctor import Finding, isolation_findings, package_findings
 from experiments.exploits.corpus import Specimen, exploits, honest
+from experiments.exploits.judging import OneProcess
 from experiments.selftest.parts import Examiner
 from experiments.selftest.results import SelfTest
 from experiments.suites.loader import task_names
 from fitness.devices import product_for
 from fitness.judge.client import PROGRAM
 from fitness.judge.messages import Fingerprint, TimingRules
-from fitness.judge.pool import Judges, open_judges
+from fitness.judge.pool import Judges
 from fitness.judge.probe import NoDevice, probed
 from fitness.opinion.second import Seeking
 from fitness.rooms import Rooms, open_rooms
@@ -98,11 +100,26 @@ async def self_test(
         async with open_rooms() as rooms:
             test = _noting(test, *isolation_findings(rooms))
             say("starting the judge")
-            async with open_judges((gpu,), WALL_SECONDS, program) as judges:
+            async with _open_judge(gpu, program) as judges:
                 test = await _parts(test, rooms, judges, extent, deadline, say)
     except KernevoError as error:
         test = _noting(test, Finding("judge", f"{type(error).__name__}: {error}", False))
     return msgspec.structs.replace(test, seconds=time.monotonic() - began)
+
+
+@contextlib.asynccontextmanager
+async def _open_judge(gpu: str, program: str) -> AsyncIterator[Judges]:
+    """Start the judge of a GPU, yield it, and end it.
+
+    Raises:
+        JudgeError: the GPU cannot be measured on.
+    """
+    judge = OneProcess(gpu, WALL_SECONDS, program)
+    try:
+        await judge.start()
+        yield Judges([judge])
+    finally:
+        await judge.close()
 
 
 async def _parts(
