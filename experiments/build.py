@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where latencies come from.
 
     Attributes:
-        device: the row of the device table that is measured on, or modelled: the target's, but for `gate`.
+        device: the row of the device table that is modelled, the target's, or of the GPU that is measured on.
         gpus: the GPUs to measure on, such as `cuda:0`, all of a kind; none where the target is modelled.
         label: what evaluations call the device.
         reason: why nothing is measured, where the settings leave it open and there is a GPU.
@@ -97,7 +97,7 @@ def located(settings: FitnessSettings) -> Place:
         return modelled
     kinds = ("rocm:0", "cuda:0") if target.backend == "hip" else ("cuda:0", "rocm:0")
     wanted = (kinds if settings.portable else kinds[:1]) if auto else (settings.device,)
-    places = [_place_at(gpu, target, settings.portable) for gpu in wanted]
+    places = [_place_at(gpus_of(device), target, settings.portable) for device in wanted]
     for place in places:
         if isinstance(place, Place):
             return place
@@ -113,30 +113,30 @@ def gpus_of(device: str) -> tuple[str, ...]:
     return tuple(f"{kind}:{int(number)}" for number in numbers.split(","))
 
 
-def _place_at(device: str, target: Device, portable: bool) -> Place | str:
-    """Return GPUs as a place to measure at, or why they are none; the first stands for all."""
-    gpus = gpus_of(device)
+def _place_at(gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
+    """Return GPUs as a place to measure at, or why they are none; all are taken to be as the first."""
+    gpu = gpus[0]
     try:
-        return place_on(probed(gpus[0]), gpus, target, portable)
+        return place_on(probed(gpu), gpus, target, portable)
     except NoDevice as error:
-        return f"{gpus[0]} cannot be measured on: {error}"
+        return f"{gpu} cannot be measured on: {error}"
     except TargetError as error:
-        return f"{gpus[0]}: {error}"
+        return f"{gpu}: {error}"
 
 
 def place_on(found: Fingerprint, gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
-    """Return the place that GPUs like the one found are, under these names, or why they are none.
+    """Return the place that GPUs of a kind are, under these names, or why they are none.
 
     Raises:
-        TargetError: a GPU that would do, but is not in the device table.
+        TargetError: GPUs that would do, but are not in the device table.
     """
     if found.arch == target.arch:
         return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
     if not portable:
         return f"{gpus[0]} is a {found.name} ({found.arch}), kernels are compiled for {target.arch}"
-    label = beside_the_target(found.label, target)
     buildable(found.arch)
-    return Place(device=product_for(found.arch, found.name), gpus=gpus, label=label, gate=target)
+    device = product_for(found.arch, found.name)
+    return Place(device=device, gpus=gpus, label=beside_the_target(found.label, target), gate=target)
 
 
 def buildable(target: str) -> Device:

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from evo.errors import KernevoError
 from experiments.build import evaluator_in
-from experiments.packages import version_of
 from experiments.suites.loader import load_task
 from fitness.devices import DEVICES
 from fitness.judge.probe import NoDevice, has_gpu, probed
+from fitness.packages import version_of
 from fitness.rooms import Rooms, open_rooms
 from fitness.sandbox import Isolation
 from fitness.settings import FitnessSettings

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.packages import version_of
+from fitness.packages import version_of
 
 RESULTS = Path(__file__).parent.parent / "results"
 

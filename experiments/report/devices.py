@@ -10,11 +10,11 @@ import msgspec
 from evo.evaluation import Evaluation
 from evo.task import Role, Workload
 from experiments.report.fates import RunTold
-from fitness.devices import DEVICES, Device
+from fitness.devices import DEVICES, Device, product_for
 
 MODELLED = re.compile(r"model:(\w+)")
-MEASURED = re.compile(r"\((\w+), driver ")
-"""Where the architecture stands in what evaluations call a device."""
+MEASURED = re.compile(r"(.+) \((\w+), driver .*")
+"""Product and architecture in what evaluations call a device."""
 
 
 class Roof(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +40,11 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
 def device_of(run: RunTold) -> Device | None:
     """Return the device that a run measures on or models, if it is one of the table's."""
     label = run.identity.device
-    named = MODELLED.fullmatch(label) or MEASURED.search(label)
-    if named:
-        return DEVICES.get(named[1])
+    modelled, measured = MODELLED.fullmatch(label), MEASURED.fullmatch(label)
+    if modelled:
+        return DEVICES.get(modelled[1])
+    if measured:
+        return product_for(measured[2], measured[1]) if measured[2] in DEVICES else None
     try:
         target = tomllib.loads(run.settings).get("fitness", {}).get("target")
     except (tomllib.TOMLDecodeError, AttributeError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -13,20 +14,21 @@ from evo.errors import KernevoError, TargetError, UsageError
 from experiments.build import buildable
 from experiments.doctor import Finding, isolation_findings, package_findings
 from experiments.exploits.corpus import Specimen, exploits, honest
+from experiments.exploits.judging import OneProcess
 from experiments.selftest.parts import Examiner
 from experiments.selftest.results import SelfTest
 from experiments.suites.loader import task_names
 from fitness.devices import product_for
 from fitness.judge.client import PROGRAM
 from fitness.judge.messages import Fingerprint, TimingRules
-from fitness.judge.pool import Judges, open_judges
+from fitness.judge.pool import Judges
 from fitness.judge.probe import NoDevice, probed
 from fitness.opinion.second import Seeking
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings, JudgeSettings
 
 GPU = re.compile(r"(cuda|rocm):\d{1,3}")
-RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5)
+RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5).in_full()
 """Quicker than in a search: what is asked here is whether it works, and some noise is told."""
 WALL_SECONDS = 10.0
 
@@ -98,19 +100,36 @@ async def self_test(
         async with open_rooms() as rooms:
             test = _noting(test, *isolation_findings(rooms))
             say("starting the judge")
-            async with open_judges((gpu,), WALL_SECONDS, program) as judges:
+            async with _open_judge(gpu, program) as judges:
                 test = await _parts(test, rooms, judges, extent, deadline, say)
     except KernevoError as error:
         test = _noting(test, Finding("judge", f"{type(error).__name__}: {error}", False))
     return msgspec.structs.replace(test, seconds=time.monotonic() - began)
 
 
+@contextlib.asynccontextmanager
+async def _open_judge(gpu: str, program: str) -> AsyncIterator[Judges]:
+    """Start the judge of a GPU, yield it, and end it.
+
+    Raises:
+        JudgeError: the GPU cannot be measured on.
+    """
+    judge = OneProcess(gpu, WALL_SECONDS, program)
+    try:
+        await judge.start()
+        yield Judges([judge])
+    finally:
+        await judge.close()
+
+
 async def _parts(
     test: SelfTest, rooms: Rooms, judges: Judges, extent: Extent, deadline: float, say: Callable[[str], None]
 ) -> SelfTest:
     arch = test.fingerprint.arch
-    device = product_for(arch, test.fingerprint.name)
-    timed = JudgeSettings(wall_seconds=WALL_SECONDS, timing=RULES)
+    device, timed = (
+        product_for(arch, test.fingerprint.name),
+        JudgeSettings(wall_seconds=WALL_SECONDS, timing=RULES),
+    )
     settings = FitnessSettings(target=arch, judge=timed)
     examiner = Examiner(rooms, judges, device, settings, deadline, extent.at_once)
     seeking = Seeking(
@@ -118,10 +137,12 @@ async def _parts(
         environment=extent.environment,
     )  # fmt: skip
     units = test.fingerprint.units
+    async with judges.turn() as judge:
+        anchor_ms = judge.anchor_ms
     test = _noting(
         test,
         Finding("units", f"{units}, the device table has {device.units}", units == device.units),
-        Finding("anchor", f"a copy of 256 MiB takes {judges.anchor_ms:.4f} ms", True),
+        Finding("anchor", f"a copy of 256 MiB takes {anchor_ms:.4f} ms", True),
     )
     try:
         say(f"seed kernels of {len(extent.seeds)} tasks")

@@ -28,7 +28,7 @@ def evaluated(lab: Lab, *sources: str) -> list[Evaluation]:
     """Evaluate one kernel after another, measured for sm_90 and gated for gfx942."""
 
     async def work() -> list[Evaluation]:
-        async with open_judges(["cuda:0"], 60.0, "tests.fitness.judge.reports:main") as judges:
+        async with open_judges(("cuda:0",), 60.0, "tests.fitness.judge.reports:main") as judges:
             measured = MeasuredEvaluator(
                 lab.rooms, judges, device_for("sm_90"), LIMITS, SECRET, JudgeSettings()
             )

@@ -24,7 +24,7 @@ from tests.experiments.commanding import kernevo, one_line
 
 FOUND = Fingerprint(
     name="report", arch="sm_90", backend="cuda", index=0, uuid="", units=132, memory_bytes=1 << 30,
-    driver="0", torch="2.0", triton="3",
+    driver="0", torch="2.0", triton="3.7",
 )  # fmt: skip
 HONEST = "tile"
 STOPPED, BELIEVED = "graph_replay", "skips_some_calls"
@@ -82,7 +82,7 @@ def test_the_same_again_and_again(test: SelfTest) -> None:
 def test_people_get_tables_to_send(test: SelfTest, capsys: pytest.CaptureFixture[str]) -> None:
     show_self_test(output(), test)
     shown = capsys.readouterr().out
-    assert "report (sm_90, driver 0, Triton 3), 132 units, 1 GiB, torch 2.0, cuda:0" in shown
+    assert "report (sm_90, driver 0, Triton 3.7), 132 units, 1 GiB, torch 2.0, cuda:0" in shown
     assert "│ flip    │ square      │" in shown
     assert f"!! cheats {BELIEVED}: " in shown
     assert "1 of all this is not as it should be, after" in shown

@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 def version_of(package: str) -> str | None:
     """Return the version of a package by the name that it is imported by, or None if there is none.
 
-    Builds for other vendors have distributions of other names, such as `triton-rocm`, which are told too.
+    Builds for other vendors come as distributions of other names: torch's for ROCm brings `triton-rocm`.
     """
     try:
         return version(package)
     except PackageNotFoundError:
         found = packages_distributions().get(package, ())
-    return next((f"{version(name)} ({name})" for name in found), None)
+    return next((version(name) for name in found), None)
