@@ -67,9 +67,9 @@ class Seen(NamedTuple):
     stale: float
 
 
-def ways() -> dict[str, SearchSettings]:
-    """Return the settings of each way to search, by its name."""
-    budget = Budget(evaluations=CHECKPOINTS[-1])
+def ways(evaluations: int = CHECKPOINTS[-1]) -> dict[str, SearchSettings]:
+    """Return the settings of each way to search for so many evaluations, by its name."""
+    budget = Budget(evaluations=evaluations)
     steady = {
         str(width): SearchSettings(
             mode=Mode.STEADY, budget=budget, proposals_in_flight=width, evaluations_in_flight=width
@@ -98,10 +98,12 @@ def _whatever_the_seed(place: Place, seed: int) -> Place:  # noqa: ARG001
     return place
 
 
-def seen_in(place: Place, settings: SearchSettings, seed: int) -> Seen:
+def seen_in(
+    place: Place, settings: SearchSettings, seed: int, checkpoints: Sequence[int] = CHECKPOINTS
+) -> Seen:
     """Search a place with a seed."""
     trace = simulate(place.world, msgspec.structs.replace(settings, seed=seed))
-    at = [count - 1 for count in CHECKPOINTS]
+    at = [count - 1 for count in checkpoints]
     return Seen(
         shares=best_so_far(trace)[at] / place.optimum,
         seconds=np.array([trace.steps[each].told_s for each in at]),
@@ -118,10 +120,10 @@ def shares(table: Table, way: str, checkpoint: int) -> Array:
     return np.array([[seen.shares[checkpoint] for seen in place] for place in table[way]])
 
 
-def figures_of(table: Table) -> dict[str, Any]:
+def figures_of(table: Table, checkpoints: Sequence[int] = CHECKPOINTS) -> dict[str, Any]:
     """Return all ways at all checkpoints, each compared with one in flight."""
     others = [way for way in table if way != ONE]
-    pairs = [(way, at) for at in range(len(CHECKPOINTS)) for way in others]
+    pairs = [(way, at) for at in range(len(checkpoints)) for way in others]
     told = [compared(shares(table, way, at), shares(table, ONE, at)) for way, at in pairs]
     adjusted = dict(zip(pairs, holm(np.array([each.p for each in told])), strict=True))
     comparisons = dict(zip(pairs, told, strict=True))
@@ -133,7 +135,7 @@ def figures_of(table: Table) -> dict[str, Any]:
                     **_at(table, way, at),
                     **({} if way == ONE else _against(comparisons[way, at], float(adjusted[way, at]))),
                 }
-                for at, count in enumerate(CHECKPOINTS)
+                for at, count in enumerate(checkpoints)
             },
         }
         for way in table
