@@ -7,8 +7,8 @@ lognormal). All see the same landscapes and seeds, and at equal numbers of evalu
 one in flight, pair by pair, adjusted for all comparisons (Holm). The last way is generational, for which the
 number in flight changes no result.
 
-It recommends the most in flight up to which none is told to be worse than one at the last two checkpoints,
-where a search of the default length and longer ones end.
+It recommends the most in flight up to which none is told to be worse than one at any checkpoint
+from the default length of a search (200 evaluations) on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from experiments.bench.results import write_results
 from experiments.study.estimators.estimate import Array
 from experiments.study.estimators.over_runs import Tasks, mean_over_runs
 from experiments.study.estimators.paired import Comparison, compared, holm
-from experiments.study.estimators.summaries import best_so_far, staleness_of
+from experiments.study.estimators.summaries import at_budget, best_so_far, staleness_of
 from experiments.study.simulator.costs import Costs, drawn_costs
 from experiments.study.simulator.landscape import LandscapeWorld
 from experiments.study.simulator.outcomes import ceiling_of
@@ -42,7 +42,10 @@ from experiments.study.simulator.worlds import World
 
 SEEDS = 12
 WIDTHS = (1, 4, 16, 64)
-CHECKPOINTS = (101, 201, 1_601)
+CHECKPOINTS = (101, 201, 401, 1_601)
+MINUTES = 8.0
+"""After so long 64 in flight have made some 1,500 evaluations, and one at a time 24."""
+
 ONE, GENERATIONAL = "1", "generational"
 
 
@@ -59,11 +62,13 @@ class Seen(NamedTuple):
     Attributes:
         shares: of the optimum's log2 speed-up at each checkpoint.
         seconds: virtual time at each checkpoint.
+        soon: share after `MINUTES` of virtual time.
         stale: mean tells between a candidate's ask and its own tell.
     """
 
     shares: Array
     seconds: Array
+    soon: float
     stale: float
 
 
@@ -104,9 +109,11 @@ def seen_in(
     """Search a place with a seed."""
     trace = simulate(place.world, msgspec.structs.replace(settings, seed=seed))
     at = [count - 1 for count in checkpoints]
+    curve, seconds = best_so_far(trace), np.array([step.told_s for step in trace.steps])
     return Seen(
-        shares=best_so_far(trace)[at] / place.optimum,
-        seconds=np.array([trace.steps[each].told_s for each in at]),
+        shares=curve[at] / place.optimum,
+        seconds=seconds[at],
+        soon=at_budget(curve, seconds, 60 * MINUTES) / place.optimum,
         stale=staleness_of(trace).mean,
     )
 
@@ -130,6 +137,9 @@ def figures_of(table: Table, checkpoints: Sequence[int] = CHECKPOINTS) -> dict[s
     return {
         way: {
             "staleness": float(np.mean([seen.stale for place in table[way] for seen in place])),
+            f"share after {MINUTES:g} minutes": float(
+                np.mean([seen.soon for place in table[way] for seen in place])
+            ),
             **{
                 f"{count} evaluations": {
                     **_at(table, way, at),
@@ -155,7 +165,7 @@ def _against(comparison: Comparison, p: float) -> dict[str, float]:
 
 
 def recommended(figures: Mapping[str, Any]) -> int:
-    """Return the most in flight up to which nothing is told to be worse than one at the last checkpoints."""
+    """Return the most in flight up to which none is told to be worse than one, past the first checkpoint."""
     least = WIDTHS[0]
     for width in WIDTHS[1:]:
         told = [figures[str(width)][f"{count} evaluations"] for count in CHECKPOINTS[1:]]
