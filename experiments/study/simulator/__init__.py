@@ -1,0 +1,1 @@
+"""Runs on paper: the real engine over simulated operators and evaluator, on virtual time."""
