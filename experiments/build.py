@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from importlib.metadata import entry_points
 
 import msgspec
@@ -18,7 +18,7 @@ from experiments.settings import RunSettings
 from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for
-from fitness.judge.client import open_judge
+from fitness.judge.client import Judge, open_judge
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
@@ -158,19 +158,46 @@ async def evaluator_in(
         UsageError: as `open_evaluator`.
         JudgeError: as `open_evaluator`.
     """
+    async with judge_for(settings) as judge:
+        with evaluator_with(rooms, judge, settings, seed, anchor) as evaluator:
+            yield evaluator
+
+
+@contextlib.asynccontextmanager
+async def judge_for(settings: FitnessSettings) -> AsyncIterator[Judge | None]:
+    """Start the judge of the GPU that the settings measure on, and yield it; None where they model one.
+
+    Raises:
+        UsageError: as `open_evaluator`.
+        JudgeError: as `open_evaluator`.
+    """
     place = located(settings)
-    secret = run_secret(seed)
-    async with contextlib.AsyncExitStack() as stack:
-        evaluator: Cascade
-        if place.gpu is None:
-            evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
-        else:
-            judge = await stack.enter_async_context(open_judge(place.gpu, settings.judge.wall_seconds))
-            evaluator = MeasuredEvaluator(
-                rooms, judge, place.device, settings.limits, secret, settings.judge, anchor
-            )
-        stack.callback(evaluator.cancel)
+    if place.gpu is None:
+        yield None
+        return
+    async with open_judge(place.gpu, settings.judge.wall_seconds) as judge:
+        yield judge
+
+
+@contextlib.contextmanager
+def evaluator_with(
+    rooms: Rooms, judge: Judge | None, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
+) -> Iterator[Cascade]:
+    """Yield the evaluator of a run with this seed in rooms that are open, with the judge, if there is one.
+
+    Raises:
+        UsageError: a target that is not known or cannot be built for.
+    """
+    device, limits, secret = buildable(settings.target), settings.limits, run_secret(seed)
+    evaluator: Cascade
+    if judge is None:
+        evaluator = ModelledEvaluator(rooms, device, limits, secret)
+    else:
+        evaluator = MeasuredEvaluator(rooms, judge, device, limits, secret, settings.judge, anchor)
+    try:
         yield evaluator
+    finally:
+        evaluator.cancel()
 
 
 def run_secret(seed: int) -> bytes:
