@@ -46,6 +46,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         number, generation, island, operator, parents: its proposal's.
         status: as settled: a repeat is a DUPLICATE whatever its own verdict was.
+        verdict: its own verdict, which a repeat shares with what it repeats: rates of right answers count it.
         speedup: geometric mean over the seed kernel; None unless it passed and repeats none.
         staleness: candidates told between its ask and its own tell.
         asked_s, told_s: seconds of the run's active time.
@@ -59,6 +60,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     operator: str
     parents: tuple[int, ...]
     status: Status
+    verdict: Status
     speedup: float | None
     staleness: int
     asked_s: float
@@ -194,7 +196,7 @@ def _step(tell: _Tell, status: Status, baseline: Evaluation | None) -> Step:
     proposal = tell.proposal
     return Step(
         number=proposal.number, generation=proposal.generation, operator=proposal.operator,
-        parents=proposal.parents, status=status, speedup=speedup, staleness=tell.staleness,
-        asked_s=tell.asked_s, told_s=tell.told_s, island=proposal.island, paid=tell.paid,
-        plan=tell.evaluation.plan_digest, cached=tell.evaluation.cached,
+        parents=proposal.parents, status=status, verdict=tell.evaluation.status, speedup=speedup,
+        staleness=tell.staleness, asked_s=tell.asked_s, told_s=tell.told_s, island=proposal.island,
+        paid=tell.paid, plan=tell.evaluation.plan_digest, cached=tell.evaluation.cached,
     )  # fmt: skip
