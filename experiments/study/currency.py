@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from evo.errors import SettingsError
-from experiments.study.trace import Paid, Step
+from experiments.study.trace import Step
 
 SEED = 1
 """Evaluations of the seed kernel in a run. What they cost is no part of any share: nothing is searched yet."""
@@ -90,14 +90,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def spent(step: Step, currency: Currency) -> float:
-    """Return what a step cost in a currency; wall time is what passed until it was told."""
-    paid = step.paid
-    return {
-        Currency.EVALUATIONS: float(paid.evaluations), Currency.LLM_CALLS: float(paid.llm_calls),
-        Currency.TOKENS: float(paid.tokens), Currency.DOLLARS: paid.dollars,
-        Currency.GPU_SECONDS: paid.gpu_seconds, Currency.WALL_SECONDS: _busy(paid),
-    }[currency]  # fmt: skip
-
-
-def _busy(paid: Paid) -> float:
-    return paid.making_seconds + paid.evaluating_seconds
+    """Return what a step cost; in wall time, the seconds that it was worked on."""
+    if currency is Currency.WALL_SECONDS:
+        return step.paid.making_seconds + step.paid.evaluating_seconds
+    return float(getattr(step.paid, currency))
