@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -38,19 +39,28 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     line: Connection
 
 
-def run_all(
-    runs: Sequence[PlannedRun], order: Order, workers: int, told: Callable[[PlannedRun, Outcome], None]
-) -> None:
+class Listener(Protocol):
+    """Hears how far a study has come."""
+
+    def due(self, due: Sequence[PlannedRun], /) -> None:
+        """Take note of the runs that are left to search."""
+
+    def told(self, run: PlannedRun, outcome: Outcome, /) -> None:
+        """Take note of a run that has ended now."""
+
+
+def run_all(runs: Sequence[PlannedRun], order: Order, workers: int, listener: Listener) -> None:
     """Search the runs in their order until all have ended; those that had ended are left alone.
 
-    `told` hears of each run that ends now. After an interrupt, or a failure, the others are left as an
-    interrupt leaves them, and the same call goes on from there.
+    After an interrupt, or a failure, those under way are left as an interrupt leaves them, and the same call
+    goes on from there.
 
     Raises:
         UsageError: another process works on the study, or a run was begun with other settings.
         RunFailure: a run cannot go on, or a worker died.
     """
     due = [run for run in runs if not ended(order.folder / run.path)]
+    listener.due(due)
     if not due:
         return
     with _locked(order.folder), _posts(order, min(workers, len(due))) as posts:
@@ -62,7 +72,7 @@ def run_all(
             for line in wait(list(busy)):
                 assert isinstance(line, Connection)
                 run = busy.pop(line)
-                told(run, _outcome(line, run, posts))
+                listener.told(run, _outcome(line, run, posts))
                 _send_next(line, waiting, busy)
 
 
