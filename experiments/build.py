@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import entry_points
 
 import msgspec
@@ -17,8 +17,8 @@ from evo.task import Task
 from experiments.settings import RunSettings
 from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
-from fitness.devices import Device, device_for
-from fitness.judge.client import Judge, open_judge
+from fitness.devices import Device, device_for, product_for
+from fitness.judge.pool import Judges, open_judges
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
@@ -37,21 +37,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where latencies come from.
 
     Attributes:
-        device: the target's row of the device table.
-        gpu: the GPU to measure on, such as `cuda:0`; None where the target is modelled.
+        device: the row of the device table of the target, or of the GPU that is measured on.
+        gpus: the GPUs to measure on, such as `cuda:0`, all of a kind; none where the target is modelled.
         label: what evaluations call the device.
         reason: why nothing is measured, where the settings leave it open and there is a GPU.
     """
 
     device: Device
-    gpu: str | None
+    gpus: tuple[str, ...]
     label: str
     reason: str = ""
 
     @property
     def source(self) -> Source:
         """Whether latencies are measured or modelled."""
-        return Source.MODELLED if self.gpu is None else Source.MEASURED
+        return Source.MEASURED if self.gpus else Source.MODELLED
 
 
 def build_engine(
@@ -86,11 +86,12 @@ def located(settings: FitnessSettings) -> Place:
         TargetError: a target that cannot be built for, or a GPU that is not there or of another architecture.
     """
     device = buildable(settings.target)
-    modelled = Place(device=device, gpu=None, label=device_label(device))
+    modelled = Place(device=device, gpus=(), label=device_label(device))
     auto = settings.device == "auto"
     if settings.device.startswith("model") or (auto and not has_gpu()):
         return modelled
-    gpu = f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device
+    gpus = gpus_of(f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device)
+    gpu = gpus[0]
     try:
         found = probed(gpu)
     except NoDevice as error:
@@ -102,7 +103,13 @@ def located(settings: FitnessSettings) -> Place:
         if auto:
             return msgspec.structs.replace(modelled, reason=other)
         raise TargetError(f"fitness.device {other}")
-    return Place(device=device, gpu=gpu, label=found.label)
+    return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
+
+
+def gpus_of(device: str) -> tuple[str, ...]:
+    """Return the name of each GPU that `fitness.device` names: `cuda:0,2` is `cuda:0` and `cuda:2`."""
+    kind, _, numbers = device.partition(":")
+    return tuple(f"{kind}:{int(number)}" for number in numbers.split(","))
 
 
 def buildable(target: str) -> Device:
@@ -149,55 +156,47 @@ async def open_evaluator(
 
 
 @contextlib.asynccontextmanager
-async def evaluator_in(
-    rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
-) -> AsyncIterator[Cascade]:
-    """Yield the evaluator of a run with this seed in rooms that are open.
-
-    Raises:
-        UsageError: as `open_evaluator`.
-        JudgeError: as `open_evaluator`.
-    """
-    async with judge_for(settings) as judge:
-        with evaluator_with(rooms, judge, settings, seed, anchor) as evaluator:
-            yield evaluator
-
-
-@contextlib.asynccontextmanager
-async def judge_for(settings: FitnessSettings) -> AsyncIterator[Judge | None]:
-    """Start the judge of the GPU that the settings measure on, and yield it; None where they model one.
+async def judges_for(settings: FitnessSettings) -> AsyncIterator[Judges | None]:
+    """Start the judges of the GPUs that the settings measure on, and yield them; None where they model one.
 
     Raises:
         UsageError: as `open_evaluator`.
         JudgeError: as `open_evaluator`.
     """
     place = located(settings)
-    if place.gpu is None:
+    if not place.gpus:
         yield None
         return
-    async with open_judge(place.gpu, settings.judge.wall_seconds) as judge:
-        yield judge
+    async with open_judges(place.gpus, settings.judge.wall_seconds) as judges:
+        yield judges
 
 
-@contextlib.contextmanager
-def evaluator_with(
-    rooms: Rooms, judge: Judge | None, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
-) -> Iterator[Cascade]:
-    """Yield the evaluator of a run with this seed in rooms that are open, with the judge, if there is one.
+@contextlib.asynccontextmanager
+async def evaluator_in(
+    rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None,
+    judges: Judges | None = None,
+) -> AsyncIterator[Cascade]:  # fmt: skip
+    """Yield the evaluator of a run with this seed in rooms that are open, with judges if those are open too.
 
     Raises:
-        UsageError: a target that is not known or cannot be built for.
+        UsageError: as `open_evaluator`.
+        JudgeError: as `open_evaluator`.
     """
-    device, limits, secret = buildable(settings.target), settings.limits, run_secret(seed)
-    evaluator: Cascade
-    if judge is None:
-        evaluator = ModelledEvaluator(rooms, device, limits, secret)
-    else:
-        evaluator = MeasuredEvaluator(rooms, judge, device, limits, secret, settings.judge, anchor)
-    try:
+    place = located(settings)
+    secret = run_secret(seed)
+    async with contextlib.AsyncExitStack() as stack:
+        evaluator: Cascade
+        if not place.gpus:
+            evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
+        else:
+            if judges is None:
+                opened = open_judges(place.gpus, settings.judge.wall_seconds)
+                judges = await stack.enter_async_context(opened)
+            evaluator = MeasuredEvaluator(
+                rooms, judges, place.device, settings.limits, secret, settings.judge, anchor
+            )
+        stack.callback(evaluator.cancel)
         yield evaluator
-    finally:
-        evaluator.cancel()
 
 
 def run_secret(seed: int) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 from evo.candidate import Kernel
 from evo.evaluation import Stage
 from evo.task import Role, Task, Workload
+from fitness.judge.messages import Subject
 from fitness.messages import NORMAL, Binary, Case, Description
 from fitness.plan import Captured, Plan
 from fitness.stages import Compilation
@@ -39,6 +40,11 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
             pair for pair in zip(self.described, self.captured, strict=True)
             if pair[1].workload in {each.name for each in self.task.having(Role.TIME)}
         ]  # fmt: skip
+
+    @property
+    def subject(self) -> Subject:
+        """All that a judge gets of it."""
+        return Subject(captured=self.captured, binaries=tuple(self.binaries.values()))
 
     def workload(self, name: str) -> Workload:
         """Return the workload of this name."""

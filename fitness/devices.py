@@ -134,7 +134,13 @@ H200 = Device(
     l1_bytes_per_clock=128, shared_bytes_per_clock=128, program_overhead_s=8e-8,
 )  # fmt: skip
 
+H100 = msgspec.structs.replace(
+    H200, product="NVIDIA H100", memory_bytes=80 << 30, memory_bytes_per_s=3.35e12, copy_bytes_per_s=2.9e12,
+)  # fmt: skip
+
+PRODUCTS = (MI300X, H200, H100)
 DEVICES = {device.arch: device for device in (MI300X, H200)}
+"""What an architecture stands for where no GPU is asked."""
 
 
 def device_for(arch: str) -> Device:
@@ -147,3 +153,13 @@ def device_for(arch: str) -> Device:
         return DEVICES[arch]
     except KeyError:
         raise TargetError(f"target must be one of {', '.join(DEVICES)}, got {arch!r}") from None
+
+
+def product_for(arch: str, name: str) -> Device:
+    """Return the row of a GPU that is there: of the product that its driver names, or of its architecture.
+
+    Raises:
+        TargetError: as `device_for`.
+    """
+    called = (each for each in PRODUCTS if each.arch == arch and each.product.split()[-1] in name)
+    return next(called, None) or device_for(arch)

@@ -15,7 +15,8 @@ from fitness.cascade import Cascade, Passed, Verdict
 from fitness.cases import draw_cases, draw_seed
 from fitness.devices import Device
 from fitness.judge.client import Judge
-from fitness.judge.messages import Ask, Checks, Judged, Refused, Subject, Telemetry, Timing
+from fitness.judge.messages import Ask, Checks, Judged, Refused, Telemetry, Timing
+from fitness.judge.pool import Judges
 from fitness.judge.statistics import estimate, noise_floor, wins
 from fitness.once import Once
 from fitness.rooms import Rooms
@@ -25,16 +26,14 @@ from fitness.verdicts import Fault
 
 
 class Footing(msgspec.Struct, frozen=True):
-    """What the seed kernel's own measurement, an A/A run, gives all others of a task to stand on.
+    """What an A/A run, the seed kernel against itself, gives all others on a GPU to stand on.
 
     Attributes:
         told: the judge's word on it.
-        seed_ms: the seed's latency a workload, in milliseconds.
         floor: how far from 0 its log ratio to itself came, a workload.
     """
 
     told: Judged
-    seed_ms: dict[str, float]
     floor: dict[str, float]
 
 
@@ -52,18 +51,18 @@ class MeasuredEvaluator(Cascade):
     def __init__(
         self,
         rooms: Rooms,
-        judge: Judge,
+        judges: Judges,
         device: Device,
         limits: StageLimits,
         secret: bytes,
         settings: JudgeSettings,
         anchor: Evaluation | None = None,
     ) -> None:
-        """Evaluate with a judge that was started.
+        """Evaluate with judges that were started.
 
         Args:
             rooms: open.
-            judge: owns the GPU.
+            judges: own the GPUs.
             device: the GPU's row of the device table.
             limits: of the stages before the judge.
             secret: what seeds are drawn under.
@@ -71,9 +70,10 @@ class MeasuredEvaluator(Cascade):
             anchor: the seed kernel's evaluation in a former session of the run, whose latencies stay.
         """
         super().__init__(rooms, device, limits, secret)
-        self._judge = judge
+        self._judges = judges
         self._settings = settings
         self._anchor = {each.workload: each.latency_ms for each in anchor.measurements} if anchor else {}
+        self._seed_ms: dict[str, dict[str, float]] = {}
         self._seeds: Once[Built] = Once()
         self._footings: Once[Footing | Refused] = Once(lambda each: isinstance(each, Footing))
         self._best: dict[str, float] = {}
@@ -86,7 +86,7 @@ class MeasuredEvaluator(Cascade):
     @property
     def device(self) -> str:
         """The GPU, as its fingerprint says."""
-        return self._judge.fingerprint.label
+        return self._judges.fingerprint.label
 
     def identity(self, built: Built) -> tuple[str, ...]:
         """Return the plan: the judge sees nothing else of a kernel."""
@@ -99,44 +99,47 @@ class MeasuredEvaluator(Cascade):
         self._footings.cancel()
 
     async def judge(self, built: Built, stages: Stages) -> Verdict:
-        """Have the judge check and time a kernel.
+        """Have a judge check and time a kernel.
 
         Raises:
             SeedError: the task's seed kernel does not get that far.
             JudgeError: the judge or its GPU cannot measure.
         """
-        task = built.task
-        seed = await self._seeds.get(task.digest, lambda: self._seed(task, stages))
-        with stages.timing(Stage.TIME):
-            footing = await self._footings.get(task.digest, lambda: self._footing(seed))
+        seed = await self._seeds.get(built.task.digest, lambda: self._seed(built.task, stages))
+        async with self._judges.turn() as judge:
+            with stages.timing(Stage.TIME):
+                return await self._judged_by(judge, built, seed)
+
+    async def _judged_by(self, judge: Judge, built: Built, seed: Built) -> Verdict:
+        """Have this judge check and time a kernel, again by a fresh process if it would be the best.
+
+        Raises:
+            SeedError, JudgeError: as `judge`.
+        """
+        task, is_seed = built.task, built.plan_digest == seed.plan_digest
+        footing = await self._footings.get((task.digest, judge.device), lambda: self._footing(judge, seed))
         if isinstance(footing, Refused):
-            if built.plan_digest == seed.plan_digest:
+            if is_seed:
                 return _fault(footing)
             raise SeedError(f"the seed kernel of task {task.name} is {footing.status}: {footing.feedback}")
-        if built.plan_digest == seed.plan_digest:
+        if is_seed:
             return self._verdict_of(built, _level(footing.told), footing, footing.told.held_seconds)
-        with stages.timing(Stage.TIME):
-            told = await self._judge.ask(self._request(built, seed, "first"))
+        told = await judge.ask(self._request(built, seed, "first"))
+        held = 0.0
+        if isinstance(told, Judged) and self._is_best(task, told, footing):
+            held = told.held_seconds
+            await judge.renew()
+            told = await judge.ask(self._request(built, seed, "again"))
         if isinstance(told, Refused):
             return _fault(told)
-        held = told.held_seconds
-        speedup = _speedup(told)
-        if self._is_best(task, told, footing):
-            with stages.timing(Stage.TIME):
-                await self._judge.renew()
-                again = await self._judge.ask(self._request(built, seed, "again"))
-            if isinstance(again, Refused):
-                return _fault(again)
-            told, held = again, held + again.held_seconds
-            speedup = _speedup(told)
-        self._best[task.digest] = max(self._best.get(task.digest, 0.0), speedup)
-        return self._verdict_of(built, told, footing, held)
+        self._best[task.digest] = max(self._best.get(task.digest, 0.0), _speedup(told))
+        return self._verdict_of(built, told, footing, held + told.held_seconds)
 
     def _verdict_of(self, built: Built, told: Judged, footing: Footing, held: float) -> Verdict:
         """Return measurements out of timings, unless one of them cannot be true."""
         measurements, notes = [], []
         for timing in told.timings:
-            measurement = self._measurement(timing, footing)
+            measurement = self._measurement(built.task, timing, footing)
             fault = fault_of_latency(built.workload(timing.workload), measurement.latency_ms, self._device)
             if fault:
                 return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault)
@@ -149,10 +152,10 @@ class MeasuredEvaluator(Cascade):
             note="; ".join(notes), gpu_seconds=held,
         )  # fmt: skip
 
-    def _measurement(self, timing: Timing, footing: Footing) -> Measurement:
+    def _measurement(self, task: Task, timing: Timing, footing: Footing) -> Measurement:
         """Return a workload's latency: the ratio to the seed, times the seed's latency."""
         ratio = estimate(timing.log_ratios).widened(footing.floor[timing.workload])
-        seed_ms = footing.seed_ms[timing.workload]
+        seed_ms = self._seed_ms[task.digest][timing.workload]
         return Measurement(
             workload=timing.workload, latency_ms=seed_ms * math.exp(ratio.median),
             low_ms=seed_ms * math.exp(ratio.low), high_ms=seed_ms * math.exp(ratio.high),
@@ -177,30 +180,25 @@ class MeasuredEvaluator(Cascade):
             raise SeedError(f"the seed kernel of task {task.name} is {built.status}: {built.feedback}")
         return built
 
-    async def _footing(self, seed: Built) -> Footing | Refused:
-        """Measure the seed kernel against itself."""
-        told = await self._judge.ask(self._request(seed, seed, "footing"))
+    async def _footing(self, judge: Judge, seed: Built) -> Footing | Refused:
+        """Measure the seed kernel against itself; the first time fixes its latencies for all judges."""
+        told = await judge.ask(self._request(seed, seed, "footing"))
         if isinstance(told, Refused):
             return told
-        return Footing(
-            told,
-            {each.workload: self._anchor.get(each.workload, each.baseline_ms) for each in told.timings},
-            {each.workload: noise_floor(each.log_ratios) for each in told.timings},
-        )
+        seen = {each.workload: each.baseline_ms for each in told.timings}
+        self._seed_ms.setdefault(seed.task.digest, {**seen, **self._anchor})
+        return Footing(told, {each.workload: noise_floor(each.log_ratios) for each in told.timings})
 
     def _request(self, built: Built, seed: Built, label: str) -> Ask:
         """Return what the judge is asked about a kernel; another label draws other seeds."""
         digest = f"{built.plan_digest}/{label}"
+        rules = self._settings.timing if label == "first" else self._settings.timing.in_full()
         checks = checks_of(built, draw_cases(built.task, self._secret, digest))
         return Ask(
-            number=0, task=built.task, mutated=built.described[0].mutated, candidate=_subject(built),
-            baseline=_subject(seed), checks=tuple(Checks(choice, cases) for choice, cases in checks),
-            seed=draw_seed(built.task, self._secret, digest, "timing"), rules=self._settings.timing,
+            number=0, task=built.task, mutated=built.described[0].mutated, candidate=built.subject,
+            baseline=seed.subject, checks=tuple(Checks(choice, cases) for choice, cases in checks),
+            seed=draw_seed(built.task, self._secret, digest, "timing"), rules=rules,
         )  # fmt: skip
-
-
-def _subject(built: Built) -> Subject:
-    return Subject(captured=built.captured, binaries=tuple(built.binaries.values()))
 
 
 def _level(told: Judged) -> Judged:

@@ -9,7 +9,7 @@ import msgspec
 from evo.errors import SettingsError
 from fitness.judge.messages import TimingRules
 
-DEVICE = re.compile(r"auto|(cuda|rocm):\d{1,3}|model(:[\w]+)?")
+DEVICE = re.compile(r"auto|(cuda|rocm):\d{1,3}(,\d{1,3}){0,15}|model(:[\w]+)?")
 """What `fitness.device` may be."""
 
 
@@ -57,8 +57,8 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         """Refuse what nothing can be measured with."""
         least = {
-            "blocks": 4, "fewest_blocks": 4, "seconds": 0, "hopeless": 1, "checked_calls": 0, "trials": 1,
-            "short_us": 0,
+            "blocks": 4, "fewest_blocks": 4, "seconds": 0, "hopeless": 1, "precise": 0, "checked_calls": 0,
+            "trials": 1, "short_us": 0,
         }  # fmt: skip
         for name, value in least.items():
             got = getattr(self.timing, name)
@@ -73,9 +73,10 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         target: architecture that kernels are compiled for: `gfx942` or `sm_90`.
-        device: where latencies come from: `cuda:0` or `rocm:0` measures on that GPU, `model` (or `model:` and
-            the target) models the target without one, `auto` measures if a GPU of the target's architecture
-            is there and models otherwise. Not `auto` by default: the judge has not met a GPU yet.
+        device: where latencies come from: `cuda:0` or `rocm:0` measures on that GPU, `cuda:0,1` on two that
+            are alike, `model` (or `model:` and the target) models the target without one, `auto` measures if
+            a GPU of the target's architecture is there and models otherwise. Not `auto` by default: the judge
+            has not met a GPU yet.
         limits: what each stage may use for one candidate.
         judge: how a GPU is measured on.
 

@@ -121,7 +121,7 @@ def evaluate(opened: Elsewhere, source: str, task: Task) -> Evaluation:
 
 def test_it_measures_on_the_gpu(opened: Elsewhere) -> None:
     place = located(SETTINGS)
-    assert (place.gpu, place.source) == ("cuda:0", Source.MEASURED)
+    assert (place.gpus, place.source) == (("cuda:0",), Source.MEASURED)
     assert located(FitnessSettings(target=TARGET)) == place
     assert located(FitnessSettings(target=TARGET, device="model")).source is Source.MODELLED
     assert (opened.source, opened.device) == (Source.MEASURED, place.label)

@@ -48,7 +48,7 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_gpu(self) -> bool:
         """Whether runs are measured."""
-        return self.place is not None and self.place.gpu is not None
+        return self.place is not None and bool(self.place.gpus)
 
     @property
     def where(self) -> str:

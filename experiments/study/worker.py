@@ -16,12 +16,12 @@ from evo.errors import KernevoError, UsageError
 from evo.evaluation import Source
 from evo.events import Paused
 from evo.protocols import Evaluator
-from experiments.build import evaluator_with, judge_for
+from experiments.build import evaluator_in, judges_for
 from experiments.evaluation_cache import CachingEvaluator, EvaluationCache
 from experiments.run_folder import SETTINGS, write_best
 from experiments.session import Session, begin, conduct, fresh_engine, go_on
 from experiments.study.grid import PlannedRun
-from fitness.judge.client import Judge
+from fitness.judge.pool import Judges
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
 
@@ -74,10 +74,10 @@ def work(line: Connection, order: Order) -> None:
 async def _work(line: Connection, order: Order) -> None:
     with _cache(order) as cache:
         try:
-            async with open_rooms() as rooms, judge_for(order.fitness) as judge:
+            async with open_rooms() as rooms, judges_for(order.fitness) as judges:
                 while (run := await _next(line)) is not None:
                     with _ending_with(line):
-                        outcome = await _outcome(run, order, rooms, judge, cache)
+                        outcome = await _outcome(run, order, rooms, judges, cache)
                     line.send(outcome)
         except KernevoError as error:
             line.send(Outcome(path="", error=str(error), misused=isinstance(error, UsageError)))
@@ -110,14 +110,14 @@ def _ending_with(line: Connection) -> Iterator[None]:
 
 
 async def _outcome(
-    run: PlannedRun, order: Order, rooms: Rooms, judge: Judge | None, cache: EvaluationCache | None
+    run: PlannedRun, order: Order, rooms: Rooms, judges: Judges | None, cache: EvaluationCache | None
 ) -> Outcome:
     folder = order.folder / run.path
     try:
         session = _session(folder, run)
         with session.journal:
             anchor = session.engine.baseline
-            with evaluator_with(rooms, judge, order.fitness, SECRET_SEED, anchor) as own:
+            async with evaluator_in(rooms, order.fitness, SECRET_SEED, anchor, judges) as own:
                 evaluator: Evaluator = own if cache is None else CachingEvaluator(own, cache)
                 ending = await conduct(session, evaluator)
         if session.engine.elite is not None:

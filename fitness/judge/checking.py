@@ -67,9 +67,10 @@ def plan_for(subject: Subject, workload: str, choice: int) -> Plan | None:
 
 def _check(request: Ask, plan: Plan, case: Case, machine: Machine, arena: Arena) -> bool | Fault:
     """Run one case twice; return whether both gave the same bits, or what is wrong."""
-    (slot,) = arena.slots([Layout.of(plan)], 1, machine.memory_bytes())
+    layout = Layout.of(plan)
+    (slot,) = arena.slots([layout], 1, machine.memory_bytes())
     binaries = {each.kernel: each for each in request.candidate.binaries}
-    replay = Replay(plan, binaries, slot, machine, request.mutated)
+    replay = Replay(plan, binaries, slot.place(layout), machine, request.mutated)
     runs = []
     for poison in POISONS:
         replay.prepare(inputs_of(request.task, case), poison)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -40,8 +38,13 @@ class Judge:
         self._closed = False
 
     @property
+    def device(self) -> str:
+        """The device's name, such as `cuda:0`."""
+        return self._device
+
+    @property
     def fingerprint(self) -> Fingerprint:
-        """The device.
+        """What the device is.
 
         Raises:
             JudgeError: the judge was not started.
@@ -237,18 +240,3 @@ class Conversation:
         """
         if getattr(message, "number", None) != self._request.number:
             raise Died(f"it answered out of turn with {type(message).__name__}")
-
-
-@contextlib.asynccontextmanager
-async def open_judge(device: str, wall_seconds: float, program: str = PROGRAM) -> AsyncIterator[Judge]:
-    """Start a judge, yield it, and end it.
-
-    Raises:
-        JudgeError: the device cannot be measured on.
-    """
-    judge = Judge(device, wall_seconds, program)
-    try:
-        await judge.start()
-        yield judge
-    finally:
-        await judge.close()

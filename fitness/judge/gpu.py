@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -219,7 +220,7 @@ def fingerprint_of(index: int) -> Fingerprint:
         name=properties.name, arch=arch, backend="hip" if hip else "cuda", index=index,
         uuid=str(getattr(properties, "uuid", "")), units=properties.multi_processor_count,
         memory_bytes=properties.total_memory, driver=driver_version() or str(version),
-        torch=str(torch.__version__),
+        torch=str(torch.__version__), triton=version_of("triton"),
     )  # fmt: skip
 
 

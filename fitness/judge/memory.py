@@ -6,7 +6,8 @@ fixed pattern; what a plan allocates is poisoned before every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -29,32 +30,77 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         starts: byte of the slot at which each buffer begins.
         sizes: bytes of each buffer, as the plan says.
         made: the buffers that the plan allocates; the others are inputs.
+        taken: begin and end of each place in the slot that holds a buffer, of this plan or of another one
+            that the slot is shared with, in order; all else is red zone.
         size_bytes: bytes of the slot.
     """
 
     starts: dict[int, int]
     sizes: dict[int, int]
     made: tuple[int, ...]
+    taken: tuple[tuple[int, int], ...]
     size_bytes: int
 
     @classmethod
     def of(cls, plan: Plan) -> Layout:
-        """Lay out a plan's buffers in order of their numbers, with a red zone before each and at the end."""
-        sizes = buffer_sizes(plan)
-        starts, at = {}, 0
-        for buffer in sorted(sizes):
-            starts[buffer] = at + ZONE_BYTES
-            at = _up(starts[buffer] + sizes[buffer])
-        made = tuple(step.buffer for step in plan.steps if isinstance(step, Allocate))
-        return cls(starts=starts, sizes=sizes, made=made, size_bytes=at + ZONE_BYTES)
+        """Lay a plan's buffers out in order, with a red zone before each and at the end."""
+        (layout,) = cls.shared([plan])
+        return layout
+
+    @classmethod
+    def shared(cls, plans: Sequence[Plan]) -> tuple[Layout, ...]:
+        """Lay plans out in one slot, such that what is alike in them stands at the same addresses.
+
+        Where a buffer lies decides by some percent how fast it is reached, so kernels are compared on the
+        same ones: inputs, and of what plans allocate the first, second, … of each size, share their places.
+        """
+        sizes = [buffer_sizes(plan) for plan in plans]
+        made = [tuple(step.buffer for step in plan.steps if isinstance(step, Allocate)) for plan in plans]
+        places = [_places(*each) for each in zip(sizes, made, strict=True)]
+        starts: dict[Place, int] = {}
+        at = 0
+        for place in dict.fromkeys(place for each in places for place in each.values()):
+            starts[place] = at + ZONE_BYTES
+            at = _up(starts[place] + place.size_bytes)
+        taken = tuple((start, start + place.size_bytes) for place, start in starts.items())
+        return tuple(
+            cls(
+                starts={buffer: starts[place] for buffer, place in own.items()}, sizes=size, made=making,
+                taken=taken, size_bytes=at + ZONE_BYTES,
+            )
+            for own, size, making in zip(places, sizes, made, strict=True)
+        )  # fmt: skip
 
     def zones(self) -> list[tuple[int, int]]:
         """Return begin and end of each red zone: all bytes of the slot that belong to no buffer."""
-        zones, at = [], 0
-        for buffer in sorted(self.starts):
-            zones.append((at, self.starts[buffer]))
-            at = self.starts[buffer] + self.sizes[buffer]
-        return [*zones, (at, self.size_bytes)]
+        begins = [0, *(end for _, end in self.taken)]
+        ends = [*(begin for begin, _ in self.taken), self.size_bytes]
+        return list(zip(begins, ends, strict=True))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What buffers of plans that share a slot have in common if they lie at the same address.
+
+    Attributes:
+        is_input: whether they are inputs.
+        number: the first, second, … input, or allocation of this size.
+        size_bytes: their size.
+    """
+
+    is_input: bool
+    number: int
+    size_bytes: int
+
+
+def _places(sizes: dict[int, int], made: Sequence[int]) -> dict[int, Place]:
+    """Return the place of each buffer of a plan, in order of their numbers."""
+    alike: Counter[Place] = Counter()
+    places = {}
+    for buffer in sorted(sizes):
+        kind = Place(buffer not in made, 0, sizes[buffer])
+        places[buffer] = msgspec.structs.replace(kind, number=alike[kind])
+        alike[kind] += 1
+    return places
 
 
 SEGMENT_BYTES = 2 << 20
@@ -75,7 +121,7 @@ class Arena:
         self._release = release
         self._bytes = torch.empty(0, dtype=torch.uint8)
 
-    def slots(self, layouts: list[Layout], wanted: int, most_bytes: int) -> list[Slot]:
+    def slots(self, layouts: Sequence[Layout], wanted: int, most_bytes: int) -> list[Slot]:
         """Return equal slots that any of the layouts fits, as many as wanted if memory allows, at least one.
 
         All slots that were handed out before are void.
@@ -165,22 +211,21 @@ class Placed:
 
     def breach(self) -> str | None:
         """Return which red zone was written to, or None."""
-        for number, (begin, end) in enumerate(self._layout.zones()):
+        for begin, end in self._layout.zones():
             wrong = self._memory[begin:end] != ZONE_PATTERN
             if bool(wrong.any()):
-                return self._where(number, begin + int(wrong.int().argmax()), int(wrong.sum()))
+                return self._where(begin + int(wrong.int().argmax()), int(wrong.sum()))
         return None
 
-    def _where(self, zone: int, at: int, count: int) -> str:
+    def _where(self, at: int, count: int) -> str:
         """Return in words where the first of so many overwritten bytes of a red zone lies."""
-        buffers = sorted(self._layout.starts)
-        before = buffers[zone - 1] if zone else None
-        if before is not None:
-            end = self._layout.starts[before] + self._layout.sizes[before]
-            place = f"{at - end} bytes after the end of buffer {before}"
-        else:
-            first = self._layout.starts[buffers[0]] if buffers else self._layout.size_bytes
-            place = f"{first - at} bytes before the first"
+        ends = {buffer: start + self._layout.sizes[buffer] for buffer, start in self._layout.starts.items()}
+        before = max((buffer for buffer in ends if ends[buffer] <= at), key=ends.__getitem__, default=None)
+        first = min(self._layout.starts.values(), default=self._layout.size_bytes)
+        place = (
+            f"{first - at} bytes before the first" if before is None
+            else f"{at - ends[before]} bytes after the end of buffer {before}"
+        )  # fmt: skip
         return f"{count} bytes were written outside of any buffer, first {place}"
 
 

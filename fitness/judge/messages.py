@@ -22,7 +22,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         units: compute units.
         memory_bytes: size of the device memory.
         driver: version of the driver or runtime.
-        torch: version of torch.
+        torch, triton: their versions.
     """
 
     name: str
@@ -34,11 +34,12 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     driver: str
     torch: str
+    triton: str
 
     @property
     def label(self) -> str:
-        """What evaluations call the device: equal for two of a kind under one driver."""
-        return f"{self.name} ({self.arch}, driver {self.driver})"
+        """What evaluations call the device: equal for two of a kind under one driver and one Triton."""
+        return f"{self.name} ({self.arch}, driver {self.driver}, Triton {self.triton})"
 
 
 class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +50,7 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         fewest_blocks: blocks before anything is concluded.
         seconds: time for the blocks of a workload; ends them early, once there are the fewest.
         hopeless: a candidate that is surely this many times as slow as the seed gets no further blocks.
+        precise: blocks end once the interval of the log ratio is so narrow on both sides; 0 makes all blocks.
         checked_calls: timed calls a workload whose outputs are checked.
         trials: timed calls of each autotune alternative before one is picked.
         short_us: kernels shorter than this many microseconds are timed warm, many calls at once.
@@ -57,10 +59,15 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     blocks: int = 24
     fewest_blocks: int = 8
     seconds: float = 2.0
-    hopeless: float = 1.25
+    hopeless: float = 1.05
+    precise: float = 0.003
     checked_calls: int = 2
     trials: int = 5
     short_us: float = 20.0
+
+    def in_full(self) -> TimingRules:
+        """Return rules that make all blocks: for what others will stand on."""
+        return msgspec.structs.replace(self, precise=0.0)
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
@@ -131,6 +138,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         log_ratios: natural logarithm of candidate over seed, one a block.
         calls: timed calls of the candidate behind them.
         warm: whether many calls were timed at once, on a warm cache.
+        late: timed calls, of both kernels, that the device may have waited for.
         tuning_seconds: what picking the alternative took.
         before, after: what the device said of itself.
     """
@@ -141,6 +149,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     log_ratios: tuple[float, ...]
     calls: int
     warm: bool
+    late: int = 0
     tuning_seconds: float
     before: Telemetry = Telemetry()
     after: Telemetry = Telemetry()

@@ -9,7 +9,7 @@ import torch
 from fitness.judge.arguments import packed_values
 from fitness.judge.driver import Packed
 from fitness.judge.gpu import Machine
-from fitness.judge.memory import Layout, Placed, Slot, write
+from fitness.judge.memory import Placed, write
 from fitness.messages import Binary
 from fitness.plan import Fill, Launch, Plan, View
 from fitness.reference import Inputs
@@ -19,16 +19,21 @@ class Replay:
     """One plan in one slot. `prepare`, then `run`, then look at what came out; as often as wanted."""
 
     def __init__(
-        self, plan: Plan, binaries: dict[str, Binary], slot: Slot, machine: Machine, mutated: tuple[int, ...]
+        self,
+        plan: Plan,
+        binaries: dict[str, Binary],
+        placed: Placed,
+        machine: Machine,
+        mutated: tuple[int, ...],
     ) -> None:
-        """Place the plan's buffers and pack its launches.
+        """Pack the launches of a plan for where its buffers are.
 
         Raises:
             DriverError: the device cannot hold a binary.
         """
         self._plan = plan
         self._mutated = mutated
-        self._placed: Placed = slot.place(Layout.of(plan))
+        self._placed = placed
         self._steps = [
             self._ready(step, binaries, machine) for step in plan.steps if isinstance(step, Fill | Launch)
         ]

@@ -67,6 +67,15 @@ def hopeless(log_ratios: Sequence[float], times: float) -> bool:
     return slow and estimate(log_ratios, RESAMPLES_OF_A_RACE).low > math.log(times)
 
 
+def settled(log_ratios: Sequence[float], within: float) -> bool:
+    """Return whether the interval is no wider than so much on either side of the median.
+
+    It looks at the width alone: stopping by where the interval lies would favour lucky kernels.
+    """
+    told = estimate(log_ratios, RESAMPLES_OF_A_RACE)
+    return max(told.high - told.median, told.median - told.low) <= within
+
+
 def log_ratio(candidate_ms: Sequence[float], seed_ms: Sequence[float]) -> float:
     """Return the log ratio of one block: the mean over each side's calls.
 

@@ -1,9 +1,10 @@
 """Latency on the device: candidate and seed in paired blocks, every call on new inputs and poisoned memory.
 
 A block is four calls, candidate, seed, seed, candidate or the reverse, at random ("ABBA"), so that drift
-within it falls out. Calls are cold: the last-level cache is flushed before each, and slots of memory take
-turns. What is shorter than events can resolve is timed warm instead: K calls against 2 K, on a slot each, so
-that neither is any memory written twice nor do the events' own costs count.
+within it falls out; both run at the same addresses, since where a buffer lies can weigh more than what is
+compared (13% seen between two places on an H100). Calls are cold: the last-level cache is flushed before
+each, and slots of memory take turns. What is shorter than events can resolve is timed warm instead: K calls
+against 2 K, on a slot each, so that neither is any memory written twice nor do the events' own costs count.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import msgspec
 
 from evo.evaluation import Stage, Status
 from evo.task import Role, Task, Workload
+from fitness.judge.calls import Called, Caller, Side
 from fitness.judge.checking import disturbance, plan_for
 from fitness.judge.gpu import Machine
-from fitness.judge.memory import POISONS, Arena, Layout, NoRoom, Slot
-from fitness.judge.messages import Ask, Subject, Timing
+from fitness.judge.memory import Arena, Layout
+from fitness.judge.messages import Ask, Subject, Timing, TimingRules
 from fitness.judge.replay import Replay
-from fitness.judge.statistics import hopeless, log_ratio
-from fitness.messages import NORMAL, Case
+from fitness.judge.statistics import hopeless, log_ratio, settled
 from fitness.plan import Plan
-from fitness.reference import fault_in, inputs_of
+from fitness.reference import fault_in
 from fitness.verdicts import Fault
 
 COLD_SLOTS = 2
@@ -34,36 +35,20 @@ WARM_UPS = 2
 FEWEST_WARM_CALLS = 4
 MOST_WARM_CALLS = 16
 WARM_SERIES_US = 100.0
-DELAY_US = 20.0
-DELAY_US_PER_STEP = 12.0
-"""Idle time before what is timed: longer than this process takes to enqueue it."""
 
 
-class Called(msgspec.Struct, frozen=True):
-    """One timed call or series: milliseconds a call, and what the last call's inputs were made from."""
+class Blocks(msgspec.Struct, frozen=True):
+    """What the blocks of a workload say.
 
-    milliseconds: float
-    case: Case
+    Attributes:
+        log_ratios: candidate over seed, one a block.
+        seed_ms: all latencies of the seed, in milliseconds.
+        late: calls that the device may have waited for.
+    """
 
-
-class Side:
-    """Candidate or seed on one workload: its plan, replayed in each of its slots in turn."""
-
-    def __init__(self, replays: Sequence[Replay], steps: int) -> None:
-        self.replays = replays
-        self.steps = steps
-        self._next = 0
-
-    def take(self, count: int) -> list[Replay]:
-        """Return the replays of the next calls."""
-        taken = [self.replays[(self._next + number) % len(self.replays)] for number in range(count)]
-        self._next += count
-        return taken
-
-    @property
-    def last(self) -> Replay:
-        """The replay of the last call."""
-        return self.replays[(self._next - 1) % len(self.replays)]
+    log_ratios: list[float]
+    seed_ms: list[float]
+    late: int
 
 
 class Timer:
@@ -75,6 +60,7 @@ class Timer:
         self._machine = machine
         self._arena = arena
         self._random = random.Random(request.seed)
+        self._caller = Caller(request.task, machine, self._random)
 
     def time_all(self) -> tuple[Timing, ...] | Fault:
         """Measure every timed workload.
@@ -98,23 +84,26 @@ class Timer:
         began = time.monotonic()
         choice = self._pick(self._request.candidate, workload)
         tuning_seconds = time.monotonic() - began
+        own, other = self._request.candidate, self._request.baseline
         plans = [
-            self._plan(self._request.candidate, workload, choice),
-            self._plan(self._request.baseline, workload, self._pick(self._request.baseline, workload)),
+            (self._plan(own, workload, choice), own),
+            (self._plan(other, workload, self._pick(other, workload)), other),
         ]
-        calls = self._warm_calls(plans, workload)
-        candidate, seed = self._sides(plans, 2 * calls or COLD_SLOTS)
-        outcome = self._blocks(candidate, seed, workload, calls)
-        if isinstance(outcome, Fault):
-            return outcome
-        fault = self._breach(candidate, workload)
-        if fault:
-            return fault
-        ratios, seed_ms = outcome
+        candidate, seed = self._placed(plans, COLD_SLOTS)
+        calls = self._warm_calls((candidate, seed), workload)
+        if calls:
+            candidate, seed = self._placed(plans, 2 * calls)
+        blocks = self._blocks(candidate, seed, workload, calls)
+        if isinstance(blocks, Fault):
+            return blocks
+        breached = self._breach(candidate, workload)
+        if breached:
+            return breached
         return Timing(
-            workload=workload.name, choice=choice, baseline_ms=statistics.median(seed_ms),
-            log_ratios=tuple(ratios), calls=2 * len(ratios) * (3 * calls or 1), warm=bool(calls),
-            tuning_seconds=tuning_seconds, before=before, after=self._machine.telemetry(),
+            workload=workload.name, choice=choice, baseline_ms=statistics.median(blocks.seed_ms),
+            log_ratios=tuple(blocks.log_ratios), calls=2 * len(blocks.log_ratios) * (3 * calls or 1),
+            warm=bool(calls), late=blocks.late, tuning_seconds=tuning_seconds, before=before,
+            after=self._machine.telemetry(),
         )  # fmt: skip
 
     def _pick(self, subject: Subject, workload: Workload) -> int:
@@ -122,95 +111,65 @@ class Timer:
         plans = next(each.alternatives for each in subject.captured if each.workload == workload.name)
         if len(plans) == 1:
             return plans[0].choice
-        slots = self._slots(plans, 1)
-        times: dict[int, list[float]] = {plan.choice: [] for plan in plans}
+        placed = self._placed([(plan, subject) for plan in plans], 1)
+        sides = {plan.choice: side for plan, side in zip(plans, placed, strict=True)}
+        times: dict[int, list[float]] = {choice: [] for choice in sides}
         for _ in range(self._request.rules.trials):
-            for plan in plans:
-                side = self._side(plan, slots, subject)
-                times[plan.choice].append(self._cold(side, workload).milliseconds)
+            for choice, side in sides.items():
+                times[choice].append(self._caller.cold(side, 0, workload).milliseconds)
         return min(times, key=lambda choice: (statistics.median(times[choice]), choice))
 
-    def _warm_calls(self, plans: Sequence[Plan], workload: Workload) -> int:
+    def _warm_calls(self, sides: Sequence[Side], workload: Workload) -> int:
         """Return how many calls make the shorter of two series; 0 if calls are long enough to be cold."""
         estimates = []
-        for side in self._sides(plans, COLD_SLOTS):
-            estimates.append([self._cold(side, workload).milliseconds for _ in range(WARM_UPS)][-1])
+        for side in sides:
+            called = [self._caller.cold(side, turn, workload) for turn in range(WARM_UPS)]
+            estimates.append(called[-1].milliseconds)
         longest_us = 1e3 * max(estimates)
         if longest_us >= self._request.rules.short_us:
             return 0
         fitting = math.ceil(WARM_SERIES_US / max(longest_us, 1.0))
         return min(MOST_WARM_CALLS, max(FEWEST_WARM_CALLS, fitting))
 
-    def _blocks(
-        self, candidate: Side, seed: Side, workload: Workload, calls: int
-    ) -> tuple[list[float], list[float]] | Fault:
-        """Return the log ratio of each block, and all latencies of the seed in milliseconds."""
+    def _blocks(self, candidate: Side, seed: Side, workload: Workload, calls: int) -> Blocks | Fault:
+        """Measure in blocks until enough is known; check some of the candidate's calls."""
         rules = self._request.rules
         fewest = min(rules.fewest_blocks, rules.blocks)
         checked = set(self._random.sample(range(fewest), min(rules.checked_calls, fewest)))
         ratios: list[float] = []
         seed_ms: list[float] = []
-        began = time.monotonic()
+        late, began = 0, time.monotonic()
         while len(ratios) < rules.blocks:
             outer, inner = (candidate, seed) if self._random.random() < 0.5 else (seed, candidate)
             check_at = self._random.randrange(2) if len(ratios) in checked else None
             times: dict[int, list[float]] = {id(candidate): [], id(seed): []}
-            for side in (outer, inner, inner, outer):
+            for turn, side in enumerate((outer, inner, inner, outer)):
+                called = self._called(side, len(ratios) + turn // 2, workload, calls)
+                late += called.late
                 done = times[id(side)]
-                called = self._series(side, workload, calls) if calls else self._cold(side, workload)
                 if side is candidate and check_at == len(done):
-                    fault = self._check(side, called.case)
+                    fault = self._check(called)
                     if fault:
                         return fault
                 done.append(called.milliseconds)
             ratios.append(log_ratio(times[id(candidate)], times[id(seed)]))
             seed_ms += times[id(seed)]
-            late = time.monotonic() - began > rules.seconds
-            if len(ratios) >= fewest and (late or hopeless(ratios, rules.hopeless)):
+            if len(ratios) >= fewest and _is_enough(ratios, rules, time.monotonic() - began):
                 break
-        return ratios, seed_ms
+        return Blocks(ratios, seed_ms, late)
 
-    def _cold(self, side: Side, workload: Workload) -> Called:
-        """Time one call on a flushed cache."""
-        (replay,) = side.take(1)
-        case = self._prepared(replay, workload)
-        self._machine.flush()
-        return Called(self._timed([replay], side.steps), case)
+    def _called(self, side: Side, slot: int, workload: Workload, calls: int) -> Called:
+        """Time a call, or a series of calls."""
+        if calls:
+            return self._caller.warm(side, slot, workload, calls)
+        return self._caller.cold(side, slot, workload)
 
-    def _series(self, side: Side, workload: Workload, calls: int) -> Called:
-        """Time so many calls against twice as many; each has its own memory and inputs."""
-        totals = []
-        for count in (calls, 2 * calls):
-            replays = side.take(count)
-            cases = [self._prepared(each, workload) for each in replays]
-            totals.append(self._timed(replays, side.steps))
-        short, long = totals
-        milliseconds = (long - short) / calls if long > short else long / (2 * calls)
-        return Called(milliseconds, cases[-1])
-
-    def _timed(self, replays: Sequence[Replay], steps: int) -> float:
-        """Return how long all these runs take together, in milliseconds."""
-        clock = self._machine.clock()
-        self._machine.delay(DELAY_US + DELAY_US_PER_STEP * steps * len(replays))
-        clock.start()
-        for each in replays:
-            each.run()
-        clock.stop()
-        return clock.milliseconds()
-
-    def _prepared(self, replay: Replay, workload: Workload) -> Case:
-        """Write inputs that no call has seen, and poison; return what they were made from."""
-        case = Case(workload, NORMAL, self._random.getrandbits(63))
-        replay.prepare(inputs_of(self._task, case, str(self._machine.device)), POISONS[0])
-        return case
-
-    def _check(self, side: Side, case: Case) -> Fault | None:
-        """Check the outputs of a side's last call; nothing of the answer is left on the device."""
-        replay = side.last
-        outputs = replay.outputs()
+    def _check(self, called: Called) -> Fault | None:
+        """Check the outputs of a candidate's call; nothing of the answer is left on the device."""
+        outputs = called.last.outputs()
         device = str(self._machine.device)
-        fault = disturbance(replay, self._task, case, device)
-        wrong = None if fault else fault_in(self._task, case, outputs, device)
+        fault = disturbance(called.last, self._task, called.case, device)
+        wrong = None if fault else fault_in(self._task, called.case, outputs, device)
         del outputs
         self._machine.release()
         if wrong:
@@ -224,31 +183,28 @@ class Timer:
             return None
         return Fault(status=Status.CRASHED, stage=Stage.TIME, feedback=f"{workload.name}: {told}")
 
-    def _sides(self, plans: Sequence[Plan], count: int) -> tuple[Side, Side]:
-        """Return candidate and seed with slots of their own, dealt at random."""
-        slots = self._slots(plans, 2 * count)
-        if len(slots) < 2:
-            raise NoRoom(f"two slots of {Layout.of(plans[0]).size_bytes} bytes")
-        self._random.shuffle(slots)
-        half = len(slots) // 2
-        subjects = (self._request.candidate, self._request.baseline)
-        candidate, seed = (
-            self._side(plan, dealt, subject)
-            for plan, dealt, subject in zip(plans, (slots[:half], slots[half:]), subjects, strict=True)
-        )
-        return candidate, seed
-
-    def _side(self, plan: Plan, slots: Sequence[Slot], subject: Subject) -> Side:
-        binaries = {each.kernel: each for each in subject.binaries}
-        mutated = self._request.mutated
-        replays = [Replay(plan, binaries, slot, self._machine, mutated) for slot in slots]
-        return Side(replays, len(plan.steps))
-
-    def _slots(self, plans: Sequence[Plan], wanted: int) -> list[Slot]:
-        layouts = [Layout.of(plan) for plan in plans]
-        return self._arena.slots(layouts, wanted, self._machine.memory_bytes())
+    def _placed(self, plans: Sequence[tuple[Plan, Subject]], wanted: int) -> list[Side]:
+        """Return plans, each with whose it is, in the same slots: as many as wanted if they fit."""
+        layouts = Layout.shared([plan for plan, _ in plans])
+        slots = self._arena.slots(layouts, wanted, self._machine.memory_bytes())
+        sides = []
+        for (plan, subject), layout in zip(plans, layouts, strict=True):
+            binaries = {each.kernel: each for each in subject.binaries}
+            replays = [
+                Replay(plan, binaries, slot.place(layout), self._machine, self._request.mutated)
+                for slot in slots
+            ]
+            sides.append(Side(replays, len(plan.steps)))
+        return sides
 
     def _plan(self, subject: Subject, workload: Workload, choice: int) -> Plan:
         plan = plan_for(subject, workload.name, choice)
         assert plan is not None, (workload.name, choice)  # it was picked from the plans
         return plan
+
+
+def _is_enough(log_ratios: Sequence[float], rules: TimingRules, seconds: float) -> bool:
+    """Return whether blocks that took so long say all that further ones could."""
+    if seconds > rules.seconds or hopeless(log_ratios, rules.hopeless):
+        return True
+    return settled(log_ratios, rules.precise)

@@ -59,7 +59,7 @@ def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
     if has_gpu():
         pytest.skip("this machine has a GPU")
     place = located(FitnessSettings(target="sm_90"))
-    assert (place.gpu, place.source, place.label) == (None, Source.MODELLED, "model:sm_90")
+    assert (place.gpus, place.source, place.label) == ((), Source.MODELLED, "model:sm_90")
     assert located(FitnessSettings(device="model:gfx942")) == located(FitnessSettings(device="model"))
     for device in ("cuda:0", "rocm:0"):
         with pytest.raises(TargetError, match=f"{device} cannot be measured on: this machine has no GPU"):

@@ -10,7 +10,7 @@ from evo.objective import geometric_speedup
 from experiments.suites.loader import load_task
 from fitness.cases import draw_cases
 from fitness.devices import device_for
-from fitness.judge.client import open_judge
+from fitness.judge.pool import open_judges
 from fitness.measured import MeasuredEvaluator
 from fitness.settings import JudgeSettings
 from tests.fitness.judge.reports import IMPOSSIBLE_WARPS, LOST_WARPS, SEED_MS, UNLUCKY_WARPS
@@ -19,7 +19,7 @@ from tests.fitness.lab import LIMITS, SECRET, Lab
 FLIP = load_task("flip")
 CASES = len(draw_cases(FLIP, b"any", "plan"))
 SEED = FLIP.seed.source
-DEVICE = "report (sm_90, driver 0)"
+DEVICE = "report (sm_90, driver 0, Triton 0)"
 
 
 def with_warps(warps: int) -> str:
@@ -30,9 +30,9 @@ def evaluated(lab: Lab, *sources: str, anchor: Evaluation | None = None) -> list
     """Evaluate one kernel after another with an evaluator that knows nothing yet."""
 
     async def work() -> list[Evaluation]:
-        async with open_judge("cuda:0", 60.0, "tests.fitness.judge.reports:main") as judge:
+        async with open_judges(["cuda:0"], 60.0, "tests.fitness.judge.reports:main") as judges:
             evaluator = MeasuredEvaluator(
-                lab.rooms, judge, device_for("sm_90"), LIMITS, SECRET, JudgeSettings(), anchor
+                lab.rooms, judges, device_for("sm_90"), LIMITS, SECRET, JudgeSettings(), anchor
             )
             return [await evaluator.evaluate(Kernel(each), FLIP) for each in sources]
 

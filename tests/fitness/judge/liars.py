@@ -11,7 +11,16 @@ from fitness.judge import wire
 from fitness.judge.messages import Fingerprint, FromJudge, Judged, Ready, Unfit
 
 FINGERPRINT = Fingerprint(
-    name="lie", arch="sm_90", backend="cuda", index=0, uuid="", units=1, memory_bytes=1, driver="0", torch="0"
+    name="lie",
+    arch="sm_90",
+    backend="cuda",
+    index=0,
+    uuid="",
+    units=1,
+    memory_bytes=1,
+    driver="0",
+    torch="0",
+    triton="0",
 )
 
 

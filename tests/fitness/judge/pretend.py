@@ -160,6 +160,7 @@ class PretendMachine:
         self.fingerprint = Fingerprint(
             name=f"pretended {name}", arch="sm_90", backend="cuda", index=0, uuid="pretended",
             units=1, memory_bytes=memory_bytes, driver="0", torch=str(torch.__version__),
+            triton="0",
         )  # fmt: skip
         self._broken = Broken()
 

@@ -36,7 +36,7 @@ NOISE = 0.002
 def main(stream: socket.socket, engine: int) -> None:
     fingerprint = Fingerprint(
         name="report", arch="sm_90", backend="cuda", index=0, uuid="", units=1, memory_bytes=1, driver="0",
-        torch="0",
+        torch="0", triton="0",
     )  # fmt: skip
     wire.receive(stream)
     _say(stream, Ready(fingerprint, 1.0))

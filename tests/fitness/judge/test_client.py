@@ -10,8 +10,9 @@ import pytest
 
 from evo.errors import JudgeError
 from evo.evaluation import Stage, Status
-from fitness.judge.client import Judge, open_judge
+from fitness.judge.client import Judge
 from fitness.judge.messages import Judged, Refused
+from fitness.judge.pool import open_judges
 from tests.fitness.judge.pretend import request
 
 WALL_SECONDS = 6.0
@@ -46,7 +47,7 @@ def asking() -> Iterator[Asking]:
 
 
 def test_one_process_answers_one_question_after_another(asking: Asking) -> None:
-    assert asking.judge.fingerprint.label == "pretended cuda:0 (sm_90, driver 0)"
+    assert asking.judge.fingerprint.label == "pretended cuda:0 (sm_90, driver 0, Triton 0)"
     first = asking.pid()
 
     async def both() -> list[Judged | Refused]:
@@ -124,7 +125,8 @@ def test_closing_does_not_wait_for_a_kernel_that_hangs(asking: Asking) -> None:
 )
 def test_a_judge_that_lies_is_not_believed(program: str, told: str) -> None:
     async def ask() -> Judged | Refused:
-        async with open_judge("cuda:0", 60.0, f"tests.fitness.judge.liars:{program}") as judge:
+        opened = open_judges(["cuda:0"], 60.0, f"tests.fitness.judge.liars:{program}")
+        async with opened as judges, judges.turn() as judge:
             return await judge.ask(request("increment"))
 
     reply = asyncio.run(ask())
@@ -142,7 +144,7 @@ def test_a_judge_that_lies_is_not_believed(program: str, told: str) -> None:
 )
 def test_a_process_that_cannot_start_is_no_fault_of_a_candidate(program: str, told: str) -> None:
     async def start() -> None:
-        async with open_judge("cuda:0", 60.0, f"tests.fitness.judge.liars:{program}"):
+        async with open_judges(["cuda:0"], 60.0, f"tests.fitness.judge.liars:{program}"):
             pass
 
     with pytest.raises(JudgeError, match=told):

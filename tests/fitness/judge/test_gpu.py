@@ -20,7 +20,7 @@ from fitness.cascade import Cascade
 from fitness.cases import draw_cases
 from fitness.devices import DEVICES
 from fitness.judge.client import Judge
-from fitness.judge.messages import Ask, Checks, Judged, Refused, Subject, TimingRules
+from fitness.judge.messages import Ask, Checks, Judged, Refused, TimingRules
 from fitness.judge.probe import NoDevice, probed
 from fitness.judge.statistics import estimate
 from fitness.rooms import open_rooms
@@ -92,8 +92,9 @@ class Court:
         built, seed = self.built(source, task), self.built(task.seed.source, task)
         checks = checks_of(built, draw_cases(task, b"gpu", built.plan_digest))
         asked = Ask(
-            number=0, task=task, mutated=(), candidate=_subject(built), baseline=_subject(seed),
-            checks=tuple(Checks(choice, cases) for choice, cases in checks), seed=5, rules=rules,
+            number=0, task=task, mutated=built.described[0].mutated, candidate=built.subject,
+            baseline=seed.subject, seed=5, rules=rules,
+            checks=tuple(Checks(choice, cases) for choice, cases in checks),
         )  # fmt: skip
         told: Judged | Refused = self.run(self.judge.ask(asked))
         print(told if isinstance(told, Refused) else _summary(told))
@@ -108,10 +109,6 @@ class Court:
         told = self.ask(source, task)
         assert isinstance(told, Refused), told
         return told
-
-
-def _subject(built: Built) -> Subject:
-    return Subject(captured=built.captured, binaries=tuple(built.binaries.values()))
 
 
 def _summary(told: Judged) -> str:

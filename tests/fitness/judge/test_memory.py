@@ -94,3 +94,31 @@ def test_slots_are_as_many_as_fit_and_start_poisoned() -> None:
     (slot,) = arena.slots([layout], 1, MOST)
     assert bool((slot.place(layout).bytes_of(0) == 0xFF).all())
     assert len(arena.slots([layout, Layout.of(plan(10**6))], 2, MOST)) == 2
+
+
+def made(*sizes: int) -> Plan:
+    """Return a plan with one input of 64 bytes that makes buffers of these sizes."""
+    given = View(buffer=0, offset=0, shape=(16,), stride=(1,), dtype="float32")
+    steps = tuple(Allocate(number, size) for number, size in enumerate(sizes, 1))
+    return Plan(workload="w", inputs=(given,), outputs=(), steps=steps, kernels=())
+
+
+def test_plans_in_one_slot_have_what_is_alike_at_the_same_place() -> None:
+    one, other = Layout.shared([made(4096, 64, 4096), made(100, 4096)])
+    assert one.starts[0] == other.starts[0]
+    assert one.starts[1] == other.starts[2]
+    assert other.starts[1] not in one.starts.values()
+    assert one.starts[2] != one.starts[0]  # as long as the input, and none
+    assert (one.taken, one.size_bytes) == (other.taken, other.size_bytes)
+    assert Layout.shared([made(8), made(8)])[0] == Layout.of(made(8))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0, 1, 64, 5000]), max_size=4), min_size=1, max_size=3))
+def test_no_plan_of_a_slot_has_a_buffer_in_a_red_zone(sizes: list[list[int]]) -> None:
+    for layout in Layout.shared([made(*each) for each in sizes]):
+        assert all(layout.starts[buffer] % ALIGNMENT == 0 for buffer in layout.starts)
+        for begin, end in layout.zones():
+            assert end - begin >= ZONE_BYTES
+            for buffer, start in layout.starts.items():
+                assert start >= end or start + layout.sizes[buffer] <= begin

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fitness.judge.statistics import Estimate, estimate, hopeless, log_ratio, noise_floor, wins
+from fitness.judge.statistics import Estimate, estimate, hopeless, log_ratio, noise_floor, settled, wins
 
 BLOCKS = 24
 RUNS = 200
@@ -84,3 +84,10 @@ def test_what_is_no_timing() -> None:
     with pytest.raises(ValueError, match="positive"):
         log_ratio([1.0, 0.0], [1.0, 1.0])
     assert Estimate(0.0, -0.1, 0.1).widened(0.5) == Estimate(0.0, -0.5, 0.5)
+
+
+def test_blocks_are_settled_by_the_width_of_their_interval_alone() -> None:
+    narrow = [0.3 + 1e-4 * at for at in range(8)]
+    assert settled(narrow, 0.003)
+    assert not settled([*narrow[:4], *(0.2 + each for each in narrow[4:])], 0.003)
+    assert not settled([0.0] * 7 + [1e-9], 0.0)

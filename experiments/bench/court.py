@@ -1,0 +1,86 @@
+"""Rooms and judges for benchmarks that ask a GPU themselves: kernels are built here, and put to its judge."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from evo.candidate import Kernel
+from evo.task import Task
+from fitness.built import Built
+from fitness.cascade import Cascade
+from fitness.devices import product_for
+from fitness.judge.client import Judge
+from fitness.judge.messages import Ask, Fingerprint, Judged, Refused, TimingRules
+from fitness.judge.pool import Judges, open_judges
+from fitness.judge.probe import probed
+from fitness.measured import MeasuredEvaluator
+from fitness.rooms import Rooms, open_rooms
+from fitness.settings import JudgeSettings, StageLimits
+from fitness.stages import Stages
+from fitness.verdicts import Fault
+
+SECRET = b"bench"
+WALL_SECONDS = 60.0
+
+
+class Court:
+    """Builds kernels for the GPUs of this machine and has them judged.
+
+    Attributes:
+        rooms, judges: open.
+        fingerprint: the first GPU.
+    """
+
+    def __init__(self, rooms: Rooms, judges: Judges) -> None:
+        self.rooms = rooms
+        self.judges = judges
+        self.fingerprint: Fingerprint = judges.fingerprint
+        self._device = product_for(self.fingerprint.arch, self.fingerprint.name)
+
+    def evaluator(self, settings: JudgeSettings | None = None) -> MeasuredEvaluator:
+        """Return an evaluator that knows nothing yet."""
+        return MeasuredEvaluator(
+            self.rooms, self.judges, self._device, StageLimits(), SECRET, settings or JudgeSettings()
+        )
+
+    async def built(self, kernel: Kernel, task: Task) -> Built:
+        """Return a kernel that builds.
+
+        Raises:
+            ValueError: it does not.
+        """
+        cascade: Cascade = self.evaluator()
+        built = await cascade.build(kernel, task, Stages(self.rooms, self._device.arch, StageLimits()))
+        if isinstance(built, Fault):
+            raise ValueError(f"a kernel of task {task.name} does not build: {built.feedback}")
+        return built
+
+
+async def timed(judge: Judge, candidate: Built, seed: Built, number: int, rules: TimingRules) -> Judged:
+    """Return how a candidate compares with a seed; nothing is checked but what the rules say.
+
+    Raises:
+        ValueError: the judge refuses it.
+    """
+    asked = Ask(
+        number=0, task=candidate.task, mutated=candidate.described[0].mutated, candidate=candidate.subject,
+        baseline=seed.subject, checks=(), seed=number, rules=rules,
+    )  # fmt: skip
+    told = await judge.ask(asked)
+    if isinstance(told, Refused):
+        raise ValueError(f"{candidate.task.name} is {told.status}: {told.feedback}")
+    return told
+
+
+@contextlib.asynccontextmanager
+async def open_court(devices: tuple[str, ...]) -> AsyncIterator[Court]:
+    """Open rooms, and a judge on each device (`cuda:0`).
+
+    Raises:
+        NoDevice: a device is not there.
+        SandboxError, JudgeError: a room or a judge cannot start.
+    """
+    probed(devices[0])
+    async with open_rooms() as rooms, open_judges(devices, WALL_SECONDS) as judges:
+        yield Court(rooms, judges)
