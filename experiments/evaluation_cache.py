@@ -20,6 +20,11 @@ PATIENCE_SECONDS = 30.0
 LAYOUT = "CREATE TABLE IF NOT EXISTS evaluations (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
 
 
+def key_of(task: Task, kernel: Kernel, source: Source, device: str) -> str:
+    """Return what an evaluation is kept under."""
+    return f"{task.digest} {kernel.digest} {source} {device}"
+
+
 class EvaluationCache:
     """A SQLite file of evaluations by task, kernel, source and device; many processes may use it at once."""
 
@@ -88,7 +93,9 @@ class CachingEvaluator:
         Raises:
             RunFailure: the cache cannot be used; or as the evaluator behind it.
         """
-        return await self._cached(kernel, task, lambda: self._evaluator.evaluate(kernel, task), lambda _: None)
+        return await self._cached(
+            kernel, task, lambda: self._evaluator.evaluate(kernel, task), lambda _: None
+        )
 
     async def evaluate_unless(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation:
         """Return the verdict as `evaluate`, or what is known of the kernel's plan, which is not kept.
@@ -99,15 +106,13 @@ class CachingEvaluator:
         evaluator = self._evaluator
         if not isinstance(evaluator, SparingEvaluator):
             return await self.evaluate(kernel, task)
-        return await self._cached(
-            kernel, task, lambda: evaluator.evaluate_unless(kernel, task, known), known
-        )
+        return await self._cached(kernel, task, lambda: evaluator.evaluate_unless(kernel, task, known), known)
 
     async def _cached(
         self, kernel: Kernel, task: Task, evaluate: Callable[[], Awaitable[Evaluation]], known: KnownPlan
     ) -> Evaluation:
         """Return what the cache holds, or the evaluation, kept if it was made whole and may be believed."""
-        key = f"{task.digest} {kernel.digest} {self.source} {self.device}"
+        key = key_of(task, kernel, self.source, self.device)
         held = self._cache.get(key)
         if held is not None:
             return held

@@ -15,7 +15,7 @@ from evo.errors import UsageError
 from experiments.console import messages
 from experiments.study.announcing import Announcer
 from experiments.study.currency import Currency
-from experiments.study.folder import PILOT, RESULTS, SIMULATED, claim_study
+from experiments.study.folder import PILOT, RESULTS, claim_study
 from experiments.study.gathered import Gathered, gathered, together
 from experiments.study.grid import in_order
 from experiments.study.laying_out import Grid, laid_out
@@ -84,9 +84,7 @@ def pilot(request: Request, show: Printer) -> None:
 def planned(settings: StudySettings, grid: Grid, folder: Path, workers: int) -> Plan:
     """Return what the cells that are to be searched will cost at most."""
     rates = rates_of(folder, grid.cells, asks_models=grid.asks_models, has_gpu=grid.has_gpu)
-    return plan_of(
-        settings.name, settings.question, grid.cells, settings.budget, rates, workers, grid.where
-    )
+    return plan_of(settings.name, settings.question, grid.cells, settings.budget, rates, workers, grid.where)
 
 
 def search(settings: StudySettings, grid: Grid, folder: Path, workers: int) -> None:

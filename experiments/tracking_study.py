@@ -78,14 +78,21 @@ def _log(store: Store, run: StoredRun, points: Sequence[Point]) -> None:
 def _curve(trace: Trace) -> Iterator[Point]:
     """Yield a run's best speed-up after each candidate, and what it came to."""
     yield from (
-        Point("study/best_speedup", depth, best_so_far(trace, depth)) for depth in range(len(searched(trace)) + 1)
+        Point("study/best_speedup", depth, best_so_far(trace, depth))
+        for depth in range(len(searched(trace)) + 1)
     )
 
 
 def _points_of(found: Measured) -> Iterator[Point]:
     """Yield what each mix came to, a step a mix, in the study's order."""
     for step, row in enumerate(found.rows("mixes")):
-        for name in ("best_speedup", "best_speedup_low", "best_speedup_high", "call_accuracy", "execution_accuracy"):
+        for name in (
+            "best_speedup",
+            "best_speedup_low",
+            "best_speedup_high",
+            "call_accuracy",
+            "execution_accuracy",
+        ):
             if row[name] is not None:
                 yield Point(f"mix/{name}", step, row[name])
 

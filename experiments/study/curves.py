@@ -40,9 +40,7 @@ def depths(most: int) -> list[int]:
     return [0, *map(int, spread)]
 
 
-def _row(
-    study: Gathered, mix: str, depth: int, currency: Currency, thresholds: Sequence[float]
-) -> Row:
+def _row(study: Gathered, mix: str, depth: int, currency: Currency, thresholds: Sequence[float]) -> Row:
     cells = study.of(mix)
     used = [_used(cell, depth, currency) for cell in cells]
     best = [cell.best(depth) for cell in cells]

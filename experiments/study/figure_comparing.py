@@ -14,9 +14,7 @@ MOST_OPERATORS = 16
 
 def draw_pairs(rows: Sequence[Row], baseline: str, where: str) -> Figure:
     """Return each mix's speed-up over the baseline's, with intervals, told apart or not."""
-    figure, [axes] = sheet(
-        f"Each mix against {baseline}", where, (1, 1), (8.6, 0.42 * len(rows) + 1.15)
-    )
+    figure, [axes] = sheet(f"Each mix against {baseline}", where, (1, 1), (8.6, 0.42 * len(rows) + 1.15))
     values, low, high = bounds(rows, "ratio")
     for place, (row, value) in enumerate(zip(rows, values, strict=True)):
         told = row["told_apart"]
@@ -44,9 +42,7 @@ def draw_operators(rows: Sequence[Row], where: str) -> Figure:
     """Return what operators gained a candidate and how many of their candidates are right, all mixes together."""
     sums = sorted(map(_summed, by_column(rows, "operator").values()), key=lambda row: row["gain"])
     shown = sums[-MOST_OPERATORS:]
-    figure, (left, right) = sheet(
-        "Operators", where, (1, 2), (9.6, 0.28 * len(shown) + 1.1), sharey=True
-    )
+    figure, (left, right) = sheet("Operators", where, (1, 2), (9.6, 0.28 * len(shown) + 1.1), sharey=True)
     names = [f"{row['operator']}  ({row['candidates']})" for row in shown]
     left.barh(names, [row["gain"] for row in shown], color=hue(0), height=0.66)
     left.set_xlabel("gain a candidate: doublings of speed over its parent")

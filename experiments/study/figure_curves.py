@@ -43,9 +43,7 @@ def draw_speedups(rows: Sequence[Row], currency: Currency, where: str) -> Figure
 
 def draw_accuracies(rows: Sequence[Row], thresholds: Sequence[float], where: str) -> Figure:
     """Return call and execution accuracy of all candidates so far, and fast_p of the cells."""
-    figure, panels = sheet(
-        "Accuracy, candidate by candidate", where, (1, 3), (13.0, 3.7), sharey=True
-    )
+    figure, panels = sheet("Accuracy, candidate by candidate", where, (1, 3), (13.0, 3.7), sharey=True)
     for axes, (name, title) in zip(panels, ACCURACIES, strict=False):
         axes.set_title(title)
         for place, (mix, own) in enumerate(by_column(rows, "mix").items()):

@@ -61,7 +61,9 @@ def draw_grid(rows: Sequence[Row], budget: float, where: str) -> Figure:
         place = widths.index(row["width"]), depths.index(row["depth"])
         dark = row["best_speedup"] <= middle
         ink = "white" if dark else INK
-        axes.text(place[0], place[1] + 0.1, f"{row['best_speedup']:.2f}×", ha="center", va="center", color=ink)
+        axes.text(
+            place[0], place[1] + 0.1, f"{row['best_speedup']:.2f}×", ha="center", va="center", color=ink
+        )
         axes.text(place[0], place[1] - 0.22, _span(row), ha="center", va="center", color=ink, fontsize=7.5)
         if row["spent"] == budget:
             corner = (place[0] - 0.47, place[1] - 0.46)

@@ -41,7 +41,9 @@ def _refuse_changes(before: StudySettings, after: StudySettings) -> None:
     for name in STAYS:
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
-            raise SettingsError(f"a study goes on with what it began with, but {name} was {was!s}, got {now!s}")
+            raise SettingsError(
+                f"a study goes on with what it began with, but {name} was {was!s}, got {now!s}"
+            )
     former = {mix.name: mix for mix in combined(before)}
     for mix in combined(after):
         if mix.name in former and former[mix.name] != mix:

@@ -93,12 +93,14 @@ def best_so_far(trace: Trace, depth: int | None = None) -> float:
 
 
 def within(trace: Trace, budget: Allowance, runs: int) -> Trace:
-    """Return a run's trace up to where its share is spent; what founders cost is no part of that."""
+    """Return a run's trace up to where its share is spent; what founders cost is no part of that.
+
+    Wall time alone counts from the run's beginning, whatever passed in it.
+    """
     share = budget.share(runs) * (1 + ROUNDING)
     founders, steps = [step for step in trace.steps if not step.generation], searched(trace)
     if budget.currency is Currency.WALL_SECONDS:
-        begun = max((step.told_s for step in founders), default=0.0)
-        used = [step.told_s - begun for step in steps]
+        used = [step.told_s for step in steps]
     else:
         used = list(itertools.accumulate(spent(step, budget.currency) for step in steps))
     kept = itertools.takewhile(lambda each: each[1] <= share, zip(steps, used, strict=True))
@@ -141,7 +143,9 @@ def together(cells: Sequence[Searched]) -> Gathered:
     Raises:
         UsageError: a mix lacks a task and seed that another has, or sources or devices are mixed.
     """
-    mixes, tasks, seeds = (_distinct(getattr(cell, name) for cell in cells) for name in ("mix", "task", "seed"))
+    mixes, tasks, seeds = (
+        _distinct(getattr(cell, name) for cell in cells) for name in ("mix", "task", "seed")
+    )
     there = {(cell.mix, cell.task, cell.seed) for cell in cells}
     for mix in mixes:
         for task in tasks:

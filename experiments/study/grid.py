@@ -170,9 +170,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _template(
-    study: StudySettings, mix: Mix, task: str, environ: Mapping[str, str] | None
-) -> RunSettings:
+def _template(study: StudySettings, mix: Mix, task: str, environ: Mapping[str, str] | None) -> RunSettings:
     """Return the settings of a mix's runs on a task, but for the seed."""
     written = merged(spread(study.base), spread(mix.settings))
     search = written.get("search", {})
@@ -180,7 +178,9 @@ def _template(
         if isinstance(search, dict) and key in search:
             raise SettingsError(f"search.{key} is the study's to set, got one in mix {mix.name!r} or base")
     if "task" in written:
-        raise SettingsError(f"tasks are the study's to set, got {written['task']!r} in mix {mix.name!r} or base")
+        raise SettingsError(
+            f"tasks are the study's to set, got {written['task']!r} in mix {mix.name!r} or base"
+        )
     try:
         limits = study.budget.limits(mix.runs)
     except SettingsError as error:

@@ -20,7 +20,10 @@ def pack(folder: Path, paths: Iterable[str], archive: Path) -> Path:
 
     What is left is enough for traces: `trace_of` reads no sources.
     """
-    with tempfile.TemporaryDirectory(prefix="kernevo-journals-") as scratch, tarfile.open(archive, "w:xz") as tar:
+    with (
+        tempfile.TemporaryDirectory(prefix="kernevo-journals-") as scratch,
+        tarfile.open(archive, "w:xz") as tar,
+    ):
         for path in sorted(paths):
             slim = Path(scratch) / JOURNAL
             _slim(folder / path / JOURNAL, slim)

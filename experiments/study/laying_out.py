@@ -68,7 +68,9 @@ def laid_out(study: StudySettings, environ: Mapping[str, str] | None = None) -> 
     mixes, cells = combined(study), cells_of(study, environ)
     names = [mix.name for mix in mixes]
     if study.baseline and study.baseline not in names:
-        raise SettingsError(f"baseline must be a mix, got {study.baseline!r}; {nearest(study.baseline, names)}")
+        raise SettingsError(
+            f"baseline must be a mix, got {study.baseline!r}; {nearest(study.baseline, names)}"
+        )
     levels = {cell.task: load_task(cell.runs[0].settings.task).level for cell in cells}
     given = [each for mix in mixes for each in _given(mix, study.budget, levels)]
     place = _one_place(cells, given)
@@ -97,7 +99,9 @@ def _given(mix: Mix, budget: Allowance, levels: dict[str, int]) -> list[Searched
                 f"mix {mix.name!r}: run {folder} must have spent {budget}, it stopped in the middle; "
                 f"`kernevo resume {folder}` goes on"
             )
-        cells.append(Searched(mix=mix.name, task=task.name, seed=trace.seed, traces=(cut,), paths=(str(folder),)))
+        cells.append(
+            Searched(mix=mix.name, task=task.name, seed=trace.seed, traces=(cut,), paths=(str(folder),))
+        )
     return cells
 
 

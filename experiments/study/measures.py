@@ -56,7 +56,9 @@ def operator_table(study: Gathered) -> Table:
             for trace in cell.traces:
                 for step, gain in gains_of(trace):
                     made.setdefault(step.operator, []).append((step, gain))
-        rows += sorted((_operator_row(mix, *each) for each in made.items()), key=lambda row: -row["gain_log2"])
+        rows += sorted(
+            (_operator_row(mix, *each) for each in made.items()), key=lambda row: -row["gain_log2"]
+        )
     title = "What each operator's candidates came to; gains are doublings of speed over their fastest parent."
     return Table(name="operators", title=title, rows=tuple(rows))
 

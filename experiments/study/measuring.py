@@ -11,15 +11,13 @@ from experiments.study.comparing import Verdict, frontier_of, frontier_table, pa
 from experiments.study.costs import cost_table, efficiency_table
 from experiments.study.currency import Currency
 from experiments.study.curves import curve_table
-from experiments.study.gathered import Gathered, Searched
+from experiments.study.estimators.over_runs import Tasks, mean_over_runs
+from experiments.study.gathered import Gathered, Searched, log2_best
 from experiments.study.grid import Cell
 from experiments.study.measures import cell_table, level_table, mix_table, operator_table
 from experiments.study.scaling import families_of, fit_table, grid_table, parallel_table
 from experiments.study.settings import StudySettings
-from experiments.study.tables import Row, Table, bounded
-from experiments.study.estimators.over_runs import Tasks, mean_over_runs
-from experiments.study.tables import as_speedup
-from experiments.study.gathered import log2_best
+from experiments.study.tables import Row, Table, as_speedup, bounded
 
 VARYING = frozenset({"costs", "efficiency"})
 """Tables with seconds in them; all others are the same whenever and however often a study was run."""
@@ -91,7 +89,13 @@ def single_table(found: Gathered) -> Table:
     for place, task in enumerate(found.tasks):
         for mix in mixes:
             own = found.array(mix, log2_best())[[place]]
-            rows.append({"task": task, "mix": mix, **bounded("best_speedup", as_speedup(mean_over_runs(own, Tasks.THESE)))})
+            rows.append(
+                {
+                    "task": task,
+                    "mix": mix,
+                    **bounded("best_speedup", as_speedup(mean_over_runs(own, Tasks.THESE))),
+                }
+            )
     return Table(name="tasks", title="Best speed-up of each mix, task by task.", rows=tuple(rows))
 
 

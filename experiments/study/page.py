@@ -64,7 +64,9 @@ def _story(found: Measured) -> str:
 def _warnings(found: Measured) -> list[str]:
     warnings = []
     if found.simulated:
-        warnings.append("These runs are simulated: nothing was evaluated, outcomes are drawn from a fitted landscape.")
+        warnings.append(
+            "These runs are simulated: nothing was evaluated, outcomes are drawn from a fitted landscape."
+        )
     elif found.source is Source.MODELLED:
         warnings.append("All figures are modelled: they come from a cost model, nothing was measured.")
     if len(found.seeds) < 3:

@@ -38,7 +38,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     def __add__(self, other: Cost) -> Cost:
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in self.__struct_fields__}
-        return Cost(**{n: None if one is None or two is None else one + two for n, (one, two) in pairs.items()})
+        return Cost(
+            **{n: None if one is None or two is None else one + two for n, (one, two) in pairs.items()}
+        )
 
 
 class MixPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,11 +99,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             f"{'dollars':>10}{'GPU s':>9}{'core s':>9}",
         ]
         lines += [
-            f"{each.mix:28.28}{each.cells:6}{each.runs:6}{each.share:10,g}{_costs(each.cost)}" for each in self.mixes
+            f"{each.mix:28.28}{each.cells:6}{each.runs:6}{each.share:10,g}{_costs(each.cost)}"
+            for each in self.mixes
         ]
         runs = sum(each.runs for each in self.mixes)
-        lines.append(f"{'all, at most':28}{sum(m.cells for m in self.mixes):6}{runs:6}{'':10}{_costs(self.cost)}")
-        took = "of unknown length: a pilot would tell" if self.seconds is None else f"about {duration(self.seconds)}"
+        lines.append(
+            f"{'all, at most':28}{sum(m.cells for m in self.mixes):6}{runs:6}{'':10}{_costs(self.cost)}"
+        )
+        took = (
+            "of unknown length: a pilot would tell"
+            if self.seconds is None
+            else f"about {duration(self.seconds)}"
+        )
         lines += ["", f"With {_workers(self.workers)}: {took}. Verdicts that the cache knows cost nothing."]
         lines += [f"Rates of {task}: {origin}." for task, origin in self.origins.items()]
         return "\n".join(lines)
@@ -117,7 +126,9 @@ def plan_of(
         own = [cell for cell in cells if cell.mix == mix]
         share = budget.share(len(own[0].runs))
         costs = [_run_cost(share, budget.currency, rates[cell.task]) for cell in own for _ in cell.runs]
-        mixes.append(MixPlan(mix=mix, cells=len(own), runs=len(costs), share=share, cost=sum(costs, start=Cost())))
+        mixes.append(
+            MixPlan(mix=mix, cells=len(own), runs=len(costs), share=share, cost=sum(costs, start=Cost()))
+        )
     return Plan(
         name=name, question=question, budget=str(budget), where=where,
         tasks=tuple(dict.fromkeys(cell.task for cell in cells)),

@@ -112,4 +112,6 @@ def _typical(rates: Iterable[Rate]) -> Rate:
     slowest = max(rates, key=lambda rate: rate.seconds or 0.0, default=None)
     if slowest is None:
         return Rate()
-    return msgspec.structs.replace(slowest, origin=f"the slowest task in {slowest.origin}, for want of its own")
+    return msgspec.structs.replace(
+        slowest, origin=f"the slowest task in {slowest.origin}, for want of its own"
+    )

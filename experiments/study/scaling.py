@@ -66,7 +66,12 @@ def parallel_table(families: Sequence[Family]) -> Table:
             values = family.at(depth)
             for k in _ks(values):
                 assert values is not None
-                row: Row = {"family": " · ".join(family.mixes), "depth": depth, "k": k, "runs": values.shape[1]}
+                row: Row = {
+                    "family": " · ".join(family.mixes),
+                    "depth": depth,
+                    "k": k,
+                    "runs": values.shape[1],
+                }
                 rows.append(row | bounded("best_speedup", as_speedup(best_of_k_estimate(values, k))))
     title = "Best of k parallel runs, estimated without bias from all runs that are deep enough."
     return Table(name="parallel", title=title, rows=tuple(rows))
@@ -82,7 +87,9 @@ def fit_table(families: Sequence[Family]) -> Table:
             if values is None or len(ks) < 2:
                 continue
             line = log_linear(pseudo_values(values, np.array(ks)), ks)
-            rows.append({"family": " · ".join(family.mixes), "depth": depth, "runs": values.shape[1], **_fit(line)})
+            rows.append(
+                {"family": " · ".join(family.mixes), "depth": depth, "runs": values.shape[1], **_fit(line)}
+            )
     title = "The line of best-of-k in log2 k: doublings of speed that a doubling of k adds."
     return Table(name="fits", title=title, rows=tuple(rows))
 

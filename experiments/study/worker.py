@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -13,11 +12,11 @@ from pathlib import Path
 import msgspec
 
 from evo.errors import KernevoError, UsageError
-from evo.evaluation import Source
+from evo.evaluation import Evaluation
 from evo.events import Paused
 from evo.protocols import Evaluator
 from experiments.build import evaluator_in, judges_for
-from experiments.evaluation_cache import CachingEvaluator, EvaluationCache
+from experiments.evaluation_cache import CachingEvaluator, EvaluationCache, key_of
 from experiments.run_folder import SETTINGS, write_best
 from experiments.session import Session, begin, conduct, fresh_engine, go_on
 from experiments.study.grid import PlannedRun
@@ -116,7 +115,7 @@ async def _outcome(
     try:
         session = _session(folder, run)
         with session.journal:
-            anchor = session.engine.baseline
+            anchor = session.engine.baseline or _known_seed(session, cache)
             async with evaluator_in(rooms, order.fitness, SECRET_SEED, anchor, judges) as own:
                 evaluator: Evaluator = own if cache is None else CachingEvaluator(own, cache)
                 ending = await conduct(session, evaluator)
@@ -136,6 +135,13 @@ def _session(folder: Path, run: PlannedRun) -> Session:
         return go_on(folder, run.settings)
     folder.mkdir(parents=True, exist_ok=True)
     return begin(folder, run.settings, fresh_engine(run.settings))
+
+
+def _known_seed(session: Session, cache: EvaluationCache | None) -> Evaluation | None:
+    """Return what other runs were told of the seed kernel: measured latencies must stand on the same footing."""
+    engine = session.engine
+    key = key_of(engine.task, engine.task.seed, engine.source, engine.device)
+    return None if cache is None else cache.get(key)
 
 
 def _leave_report(folder: Path) -> None:

@@ -21,7 +21,11 @@ PLAN = "plan.txt"
 
 
 def write_results(
-    found: Measured, folder: Path, results: Path, plan: str, paths: Mapping[tuple[str, str, int], Sequence[str]]
+    found: Measured,
+    folder: Path,
+    results: Path,
+    plan: str,
+    paths: Mapping[tuple[str, str, int], Sequence[str]],
 ) -> Path:
     """Write tables, figures, page, summary and journals into `results`, and the page that links to runs into
 
