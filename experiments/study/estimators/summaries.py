@@ -96,6 +96,38 @@ def effective_number(kinds: Iterable[object]) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a run went, and how idle its parts were.
+
+    Attributes:
+        seconds: from its beginning to its last tell.
+        rate: candidates told a second.
+        making_idle, evaluating_idle: share of the places for proposals and for evaluations that stood empty.
+    """
+
+    seconds: float
+    rate: float
+    making_idle: float
+    evaluating_idle: float
+
+
+def pace_of(trace: Trace, proposals_in_flight: int, evaluations_in_flight: int) -> Pace:
+    """Return how fast a run went that may have had so many in flight.
+
+    Raises:
+        ValueError: a trace in which no time passed.
+    """
+    seconds = trace.steps[-1].told_s if trace.steps else 0.0
+    if seconds <= 0:
+        raise ValueError(f"a pace needs a run that took time, got {len(trace.steps)} steps in {seconds} s")
+    paid = paid_in_all(trace.steps)
+    return Pace(
+        seconds=seconds, rate=len(trace.steps) / seconds,
+        making_idle=1 - paid.making_seconds / seconds / proposals_in_flight,
+        evaluating_idle=1 - paid.evaluating_seconds / seconds / evaluations_in_flight,
+    )  # fmt: skip
+
+
 def paid_in_all(steps: Sequence[Step]) -> Paid:
     """Return what steps cost together; cache hits cost what was paid for them, which is next to nothing."""
     sums = {name: sum(getattr(step.paid, name) for step in steps) for name in Paid.__struct_fields__}
