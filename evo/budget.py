@@ -22,8 +22,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         generations: generations settled, that of the founders not included.
         wall_seconds: seconds that the run's sessions were active, added up.
         tokens: tokens that language models read and wrote.
-        dollars: their price. No proposal is asked that may cost more than is left of tokens, dollars or calls.
-        llm_calls: requests that language models answered.
+        dollars: their price.
+        llm_calls: requests that language models answered. No proposal is asked that may cost more than is
+            left of tokens, dollars or calls.
         gpu_seconds: time that GPUs were held for the candidates settled, founders not counted; like all time
             it ends no two runs alike.
         stagnant_evaluations: candidates settled in a row without a better elite.

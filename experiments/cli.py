@@ -187,13 +187,13 @@ def study(
     way: str | None,
     workers: int | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Compare ways to search at equal budget, as CONFIG says; goes on where it stopped."""
     from experiments import studies  # matplotlib and pyarrow take seconds to import
 
     request = studies.Request(config=config, changes=changes, out=out, workers=workers)
     ways = {"plan": studies.plan, "pilot": studies.pilot, "simulate": studies.simulate, None: studies.study}
-    ways[way](request, _printer(as_json))
+    return ways[way](request, _printer(as_json))
 
 
 @cli.command()

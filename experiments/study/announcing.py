@@ -43,6 +43,6 @@ class Announcer:
             took = time.monotonic() - self._begun
             said = f", seed {run.seed} is through" if through else ""
             self._console.print(
-                f"{self._runs - len(self._left):,} of {count(self._runs, 'run')} after {duration(took)}{said}; "
-                f"last: {run.mix}, {run.task}: {outcome.ending}"
+                f"{self._runs - len(self._left):,} of {count(self._runs, 'run')} after {duration(took)}{said}"
+                f"; last: {run.mix}, {run.task}: {outcome.ending}"
             )

@@ -1,4 +1,4 @@
-"""Costs: what cells took and what each currency bought. Seconds differ from run to run, these tables with them.
+"""Costs: what cells took and what each currency bought. Seconds differ from run to run, so do these tables.
 
 A verdict from the cache is counted apart: it took no time now, and what it cost is what it cost whoever asked
 first. So it counts against a budget like any other, but in no rate.

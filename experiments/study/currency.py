@@ -12,7 +12,7 @@ from evo.errors import SettingsError
 from experiments.study.trace import Step
 
 SEED = 1
-"""Evaluations of the seed kernel in a run. What they cost is no part of any share: nothing is searched yet."""
+"""Evaluations of the seed kernel in a run. They are no part of any share: nothing is searched yet."""
 
 
 class Currency(StrEnum):

@@ -33,7 +33,7 @@ def curve_table(study: Gathered, budget: Allowance, thresholds: Sequence[float])
 
 
 def depths(most: int) -> list[int]:
-    """Return the depths at which a curve is drawn: all, or evenly spread in the logarithm if they are many."""
+    """Return the depths at which a curve is drawn: all, or if they are many evenly in the logarithm."""
     if most < POINTS:
         return list(range(most + 1))
     spread = np.unique(np.round(np.geomspace(1, most, POINTS - 1)).astype(int))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B08A00", "#56B4E9", "#444444", "#8C564B")
-"""Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color); yellow darkened."""
+"""Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color), yellow darker."""
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, QUIET, RULE = "#17191c", "#5c636b", "#e1e4e8"
@@ -49,7 +49,7 @@ class Figured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_figure(figured: Figured, folder: Path) -> Path:
-    """Write a figure as `NAME.svg` and `NAME.png`, the same bytes for the same data; return the SVG's path."""
+    """Write a figure as `NAME.svg` and `NAME.png`, the same bytes for the same data; return the former."""
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(LOOK):  # type: ignore[arg-type]
         figure = figured.draw()
@@ -67,8 +67,8 @@ def sheet(
     The size is that of the panels, in inches; the heading is added to it.
     """
     width, height = size[0], size[1] + HEADING
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEADING / height))  # type: ignore[union-attr]
+    figure = Figure(figsize=(width, height))
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - HEADING / height))
     figure.text(0.012, 1 - 0.2 / height, title, fontsize=13, fontweight="bold", va="center")
     figure.text(0.012, 1 - 0.46 / height, where, fontsize=9.5, color=QUIET, va="center")
     axes = figure.subplots(*panels, squeeze=False, **options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -39,8 +40,8 @@ def draw_pairs(rows: Sequence[Row], baseline: str, where: str) -> Figure:
 
 
 def draw_operators(rows: Sequence[Row], where: str) -> Figure:
-    """Return what operators gained a candidate and how many of their candidates are right, all mixes together."""
-    sums = sorted(map(_summed, by_column(rows, "operator").values()), key=lambda row: row["gain"])
+    """Return what operators gained a candidate and how many candidates are right, all mixes together."""
+    sums = sorted((_summed(own) for own in by_column(rows, "operator").values()), key=lambda row: row["gain"])
     shown = sums[-MOST_OPERATORS:]
     figure, (left, right) = sheet("Operators", where, (1, 2), (9.6, 0.28 * len(shown) + 1.1), sharey=True)
     names = [f"{row['operator']}  ({row['candidates']})" for row in shown]
@@ -57,7 +58,7 @@ def draw_operators(rows: Sequence[Row], where: str) -> Figure:
     return figure
 
 
-def _summed(rows: Sequence[Row]) -> Row:
+def _summed(rows: Sequence[Mapping[str, Any]]) -> Row:
     candidates = sum(row["candidates"] for row in rows)
     new = [row["candidates"] - row["repeats"] for row in rows]
     return {

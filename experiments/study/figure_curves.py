@@ -72,7 +72,7 @@ def _band(axes: Axes, rows: Sequence[Mapping[str, Any]], x: str, y: str, place: 
 
 
 def _frame(axes: Axes, rows: Sequence[Row]) -> None:
-    """Leave room for the lines and for most of their intervals; those of the first candidates may be endless."""
+    """Leave room for the lines and most of their intervals; the first candidates' may be endless."""
     values = [row["best_speedup"] for row in rows]
     reach = max(max(values) - min(values), 0.02)
     lowest = min(1.0, *(row["best_speedup_low"] or 1.0 for row in rows))

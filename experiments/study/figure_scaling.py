@@ -88,8 +88,10 @@ def draw_frontier(rows: Sequence[Row], singles: Sequence[Row], where: str) -> Fi
     best = next(place for place, row in enumerate(rows) if row["best"])
     for place, row in enumerate(rows):
         if not row["told_from_best"]:
-            style = {"facecolor": hue(0) if place == best else "white", "edgecolor": hue(0)}
-            panels[0].scatter([place], [row["best_speedup"]], s=52, zorder=3, linewidth=1.6, **style)
+            panels[0].scatter(
+                [place], [row["best_speedup"]], s=52, zorder=3, linewidth=1.6, edgecolor=hue(0),
+                facecolor=hue(0) if place == best else "white",
+            )  # fmt: skip
     for axes, (task, own) in zip(panels[1:], tasks.items(), strict=True):
         _mixes(axes, own, str(task))
     panels[0].set_ylabel("best speed-up over the seed kernel")

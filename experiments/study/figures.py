@@ -20,13 +20,13 @@ def figures_of(found: Measured) -> list[Figured]:
         Figured(
             name="speedup", title="Best speed-up, candidate by candidate",
             told="Left, against the candidates of each run: depth. Right, against what all runs of a cell "
-            f"have spent together, at the same budget of {study.budget}. Geometric mean over tasks and seeds.",
+            f"have spent together, {study.budget} at the end. Geometric mean over tasks and seeds.",
             draw=lambda: draw_speedups(curves, study.budget.currency, where),
         ),
         Figured(
             name="accuracy", title="Accuracy, candidate by candidate",
-            told="Shares of all candidates by then, repeats being what they repeat, and the share of cells whose best "
-            "kernel is faster than the threshold (fast_p); the seed kernel does not count.",
+            told="Shares of all candidates by then, repeats being what they repeat, and the share of cells "
+            "whose best kernel is faster than the threshold (fast_p); the seed kernel does not count.",
             draw=lambda: draw_accuracies(curves, study.thresholds, where),
         ),
     ]  # fmt: skip
@@ -41,15 +41,15 @@ def figures_of(found: Measured) -> list[Figured]:
         fits = [row for row in found.rows("fits") if row["family"] == largest[0]["family"]]
         figures.append(Figured(
             name="parallel", title="Best of k parallel runs",
-            told="The mean over all choices of k runs, so that no lucky draw counts; the best of all runs has "
-            "no interval. Slopes are of the straight line in log k.",
+            told="The mean over all choices of k runs, so that no lucky draw counts; the best of all runs "
+            "has no interval. Slopes are of the straight line in log k.",
             draw=lambda: draw_parallel(largest, fits, where),
         ))  # fmt: skip
     if len({row["width"] for row in grid}) > 1 and len({row["depth"] for row in grid}) > 1:
         figures.append(Figured(
             name="width_depth", title="Width against depth",
-            told=f"Framed cells cost the study's budget of {study.budget}; those above cost more, those below "
-            "less. Empty where too few runs are deep enough.",
+            told=f"Framed cells cost the study's budget of {study.budget}; those above cost more, those "
+            "below less. Empty where too few runs are deep enough.",
             draw=lambda: draw_grid(grid, study.budget.amount, where),
         ))  # fmt: skip
     if found.rows("pairs"):
@@ -62,7 +62,7 @@ def figures_of(found: Measured) -> list[Figured]:
     if found.rows("operators"):
         figures.append(Figured(
             name="operators", title="Operators",
-            told="All mixes together; in brackets how many candidates each operator made. Repeats are not new.",
+            told="All mixes together; in brackets how many candidates each operator made.",
             draw=lambda: draw_operators(found.rows("operators"), found.where),
         ))  # fmt: skip
     return figures

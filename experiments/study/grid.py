@@ -165,8 +165,9 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(under)
     for key, value in over.items():
         former = both.get(key)
-        nested = isinstance(former, dict) and isinstance(value, dict)
-        both[key] = merged(former, value) if nested else value
+        if isinstance(former, dict) and isinstance(value, dict):
+            value = merged(former, value)
+        both[key] = value
     return both
 
 

@@ -1,4 +1,4 @@
-"""Journals: all runs of a study in one archive, small enough to be committed. Sources are left out."""
+"""Journals: all runs of a study in one archive, small enough to be committed. Kernels are left out."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from experiments.run_folder import JOURNAL
+from experiments.run_folder import JOURNAL, SETTINGS
 
 ARCHIVE = "journals.tar.xz"
 
 
 def pack(folder: Path, paths: Iterable[str], archive: Path) -> Path:
-    """Write the journals of runs, without their blobs, as one archive; the same bytes for the same journals.
+    """Write settings and journals of runs, these without blobs, as one archive; return its path.
 
-    What is left is enough for traces: `trace_of` reads no sources.
+    What is left is enough for traces: `trace_of` reads no kernels.
     """
     with (
         tempfile.TemporaryDirectory(prefix="kernevo-journals-") as scratch,
@@ -27,11 +27,9 @@ def pack(folder: Path, paths: Iterable[str], archive: Path) -> Path:
         for path in sorted(paths):
             slim = Path(scratch) / JOURNAL
             _slim(folder / path / JOURNAL, slim)
-            content = slim.read_bytes()
+            _add(tar, f"{path}/{JOURNAL}", slim.read_bytes())
+            _add(tar, f"{path}/{SETTINGS}", (folder / path / SETTINGS).read_bytes())
             slim.unlink()
-            member = tarfile.TarInfo(f"{path}/{JOURNAL}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
     return archive
 
 
@@ -39,8 +37,14 @@ def unpack(archive: Path, folder: Path) -> Iterator[Path]:
     """Write the journals of an archive into run folders below `folder`, and yield those."""
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
-        for member in tar.getmembers():
-            yield (folder / member.name).parent
+        names = tar.getnames()
+    yield from sorted({(folder / name).parent for name in names})
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def _slim(journal: Path, copy: Path) -> None:

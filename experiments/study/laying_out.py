@@ -85,6 +85,12 @@ def laid_out(study: StudySettings, environ: Mapping[str, str] | None = None) -> 
     )  # fmt: skip
 
 
+def through(grid: Grid, folder: Path) -> Grid:
+    """Return the grid of an early look: the seeds of which all runs have ended."""
+    left = {cell.seed for cell in grid.cells for run in cell.runs if not ended(folder / run.path)}
+    return msgspec.structs.replace(grid, cells=tuple(cell for cell in grid.cells if cell.seed not in left))
+
+
 def _given(mix: Mix, budget: Allowance, levels: dict[str, int]) -> list[Searched]:
     """Return the cells of a mix of folders, and note the levels of their tasks."""
     cells = []
@@ -127,6 +133,6 @@ def _refuse_differing_fitness(cells: tuple[Cell, ...]) -> None:
     for cell in cells:
         if cell.runs[0].settings.fitness != cells[0].runs[0].settings.fitness:
             raise SettingsError(
-                f"fitness must be the same for all mixes, or they could not be compared: {cell.mix!r} differs "
-                f"from {cells[0].mix!r}"
+                f"fitness must be the same for all mixes, or they could not be compared: {cell.mix!r} "
+                f"differs from {cells[0].mix!r}"
             )

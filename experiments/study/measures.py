@@ -34,7 +34,7 @@ def mix_table(study: Gathered, thresholds: Sequence[float]) -> Table:
 
 
 def level_table(study: Gathered, levels: Mapping[str, int], thresholds: Sequence[float]) -> Table:
-    """Return a row a mix and level of difficulty, with accuracies and speed-ups as GEAK's paper gives them."""
+    """Return a row a mix and level of difficulty, with what GEAK's paper tells of each."""
     rows = []
     for mix in study.mixes:
         for level in sorted({levels[task] for task in study.tasks}):
@@ -64,7 +64,7 @@ def operator_table(study: Gathered) -> Table:
 
 
 def gains_of(trace: Trace) -> list[tuple[Step, float]]:
-    """Return the candidates of a run, each with its gain over its fastest parent that passed, in doublings."""
+    """Return the candidates of a run, each with its gain over its fastest parent, in doublings."""
     speeds = {step.number: step.speedup for step in trace.steps}
     told = []
     for step in trace.steps:

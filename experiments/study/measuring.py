@@ -12,7 +12,7 @@ from experiments.study.costs import cost_table, efficiency_table
 from experiments.study.currency import Currency
 from experiments.study.curves import curve_table
 from experiments.study.estimators.over_runs import Tasks, mean_over_runs
-from experiments.study.gathered import Gathered, Searched, log2_best
+from experiments.study.gathered import Gathered, log2_best
 from experiments.study.grid import Cell
 from experiments.study.measures import cell_table, level_table, mix_table, operator_table
 from experiments.study.scaling import families_of, fit_table, grid_table, parallel_table
@@ -49,14 +49,20 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def where(self) -> str:
         """The circumstances that stand on every figure."""
-        drawn = f"{self.source} on {self.device}" if str(self.source) not in self.device else self.device
-        source = f"simulated, as fitted to runs {drawn}" if self.simulated else drawn
+        source = f"{self.source} on {self.device}"
+        if self.simulated:
+            source = f"simulated after runs {self.source} on {self.device.removeprefix('simulated ')}"
         over = f"{_count(len(self.tasks), 'task')} × {_count(len(self.seeds), 'seed')}"
-        return f"{source} · {over} · {self.study.budget} a cell"
+        early = " so far" if len(self.seeds) < len(self.study.seed_numbers) else ""
+        return f"{source} · {over}{early} · {self.study.budget} a cell"
+
+    def with_table(self, table: Table) -> Measured:
+        """Return the same with one more table."""
+        return msgspec.structs.replace(self, tables={**self.tables, table.name: table})
 
     def rows(self, name: str) -> tuple[Row, ...]:
-        """Return the rows of a table."""
-        return self.tables[name].rows
+        """Return the rows of a table; none if there is no such table."""
+        return self.tables[name].rows if name in self.tables else ()
 
 
 def measured(
@@ -97,11 +103,6 @@ def single_table(found: Gathered) -> Table:
                 }
             )
     return Table(name="tasks", title="Best speed-up of each mix, task by task.", rows=tuple(rows))
-
-
-def runs_of(cells: Sequence[Searched]) -> int:
-    """Return how many runs cells have."""
-    return sum(len(cell.traces) for cell in cells)
 
 
 def _count(number: int, noun: str) -> str:

@@ -59,7 +59,7 @@ def power_text(told: list[Power], tasks: int, planned: int) -> str:
         return "There is one mix only: no difference to tell."
     lines = [f"To tell a 5% difference from the baseline four times out of five, on these {tasks} tasks:"]
     lines += [
-        f"  {each.mix:28.28}{_seeds(each.seeds):>14}   (differences spread by {2**each.spread - 1:.1%} over seeds)"
+        f"  {each.mix:28.28}{_seeds(each.seeds):>14}   (differences spread by {2**each.spread - 1:.1%})"
         for each in told
     ]
     most = max((each.seeds or math.inf) for each in told)

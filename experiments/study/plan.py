@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from experiments.report.wording import duration
+from experiments.report.wording import count, duration
 from experiments.study.currency import Allowance, Currency
 from experiments.study.grid import Cell, in_order
 from experiments.study.rates import Rate
@@ -90,22 +90,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """The plan for people, in lines."""
+        cells, runs = (sum(getattr(mix, name) for mix in self.mixes) for name in ("cells", "runs"))
         lines = [
-            f"{self.name}: {sum(mix.cells for mix in self.mixes)} cells, {sum(m.runs for m in self.mixes)} runs; "
-            f"{len(self.mixes)} mixes × {len(self.tasks)} tasks × {len(self.seeds)} seeds; {self.budget} a cell",
+            f"{self.name}: {count(cells, 'cell')}, {count(runs, 'run')}; {_crossed(self)}",
+            f"each cell may spend {self.budget}",
             f"{self.where}; tasks {', '.join(self.tasks)}; seeds {', '.join(map(str, self.seeds))}",
             "",
-            f"{'mix':28}{'cells':>6}{'runs':>6}{'a run':>10}{'evaluations':>13}{'LLM calls':>11}{'tokens':>12}"
-            f"{'dollars':>10}{'GPU s':>9}{'core s':>9}",
+            f"{'mix':28}{'cells':>6}{'runs':>7}{'a run':>10}{'evaluations':>13}{'LLM calls':>11}"
+            f"{'tokens':>12}{'dollars':>10}{'GPU s':>9}{'core s':>9}",
         ]
         lines += [
-            f"{each.mix:28.28}{each.cells:6}{each.runs:6}{each.share:10,g}{_costs(each.cost)}"
+            f"{each.mix:28.28}{each.cells:6}{each.runs:7,}{each.share:10,g}{_costs(each.cost)}"
             for each in self.mixes
         ]
-        runs = sum(each.runs for each in self.mixes)
-        lines.append(
-            f"{'all, at most':28}{sum(m.cells for m in self.mixes):6}{runs:6}{'':10}{_costs(self.cost)}"
-        )
+        lines.append(f"{'all, at most':28}{cells:6}{runs:7,}{'':10}{_costs(self.cost)}")
         took = (
             "of unknown length: a pilot would tell"
             if self.seconds is None
@@ -117,8 +115,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_of(
-    name: str, question: str, cells: Sequence[Cell], budget: Allowance, rates: Mapping[str, Rate], workers: int,
-    where: str,
+    name: str, question: str, cells: Sequence[Cell], budget: Allowance, rates: Mapping[str, Rate],
+    workers: int, where: str,
 ) -> Plan:  # fmt: skip
     """Return the plan of cells; nothing is spent."""
     mixes = []
@@ -160,7 +158,7 @@ def _run_cost(share: float, currency: Currency, rate: Rate) -> Cost:
 def _makespan(
     cells: Sequence[Cell], budget: Allowance, rates: Mapping[str, Rate], workers: int
 ) -> float | None:
-    """Return the seconds until the last run has ended, each being begun in order as soon as a worker is free."""
+    """Return the seconds until the last run has ended, begun in order as workers become free."""
     shares = {cell.mix: budget.share(len(cell.runs)) for cell in cells}
     free = [0.0] * workers
     for run in in_order(tuple(cells)):
@@ -180,6 +178,12 @@ def _costs(cost: Cost) -> str:
 
 def _said(amount: float | None, digits: int = 0) -> str:
     return "?" if amount is None else f"{amount:,.{digits if amount else 0}f}"
+
+
+def _crossed(plan: Plan) -> str:
+    """Return the sides of the grid in words."""
+    sides = (("mixes", plan.mixes), ("tasks", plan.tasks), ("seeds", plan.seeds))
+    return " × ".join(f"{len(those)} {name}" for name, those in sides)
 
 
 def _workers(count: int) -> str:

@@ -90,6 +90,19 @@ def ended(folder: Path) -> bool:
     return last is not None and isinstance(last.record, Ended)
 
 
+def refuse_waiting(paths: Sequence[str]) -> None:
+    """Refuse runs that did not end although nothing was left to do: they wait for replies of models.
+
+    Raises:
+        RunFailure: there are some.
+    """
+    if paths:
+        raise RunFailure(
+            f"{len(paths)} runs wait for replies of models, {paths[0]} for one: `kernevo ask` and `kernevo tell` "
+            "carry them, and the same command goes on then"
+        )
+
+
 def _send_next(line: Connection, waiting: Iterator[PlannedRun], busy: dict[Connection, PlannedRun]) -> None:
     run = next(waiting, None)
     if run is not None:

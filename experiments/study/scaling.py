@@ -40,7 +40,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         return sorted({depth for _, depth in self.grid})
 
     def at(self, depth: int) -> Array | None:
-        """Return log2 best speed-ups after so many candidates, shape (tasks, runs); None if no run has them."""
+        """Return log2 best speed-ups at a depth, shape (tasks, runs); None if no run is so deep."""
         deep = [
             [np.log2(best_so_far(trace, depth)) for trace in traces if len(searched(trace)) >= depth]
             for traces in self.runs.values()
@@ -86,7 +86,7 @@ def fit_table(families: Sequence[Family]) -> Table:
             ks = _ks(values)[:-1]  # the best of all runs has no variance estimate
             if values is None or len(ks) < 2:
                 continue
-            line = log_linear(pseudo_values(values, np.array(ks)), ks)
+            line = log_linear(pseudo_values(values, ks), ks)
             rows.append(
                 {"family": " · ".join(family.mixes), "depth": depth, "runs": values.shape[1], **_fit(line)}
             )
@@ -95,7 +95,7 @@ def fit_table(families: Sequence[Family]) -> Table:
 
 
 def grid_table(families: Sequence[Family], budget: float) -> Table:
-    """Return a row a family, width and depth: the best of so many runs so deep, and whether it is the budget's."""
+    """Return a row a family, width and depth: the best of so many runs so deep."""
     rows: list[Row] = []
     for family in families:
         widths = sorted({width for width, _ in family.grid})

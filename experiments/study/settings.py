@@ -63,6 +63,8 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         thresholds: speed-ups of which the share of kernels that reach them is told (fast_p).
         cache: whether verdicts on kernels are shared by all runs; wall time is never counted with it.
         reports: whether each run gets a report.
+        recorded: study folders, or archives of journals, that `--simulate` fits landscapes to; by default the
+            study's own folder, or else the studies that are committed.
         tracking: where the study is shown in MLflow, if it is.
 
     Raises:
@@ -81,6 +83,7 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     thresholds: tuple[float, ...] = (1.0, 1.5, 2.0)
     cache: bool = True
     reports: bool = True
+    recorded: tuple[str, ...] = ()
     tracking: TrackingSettings = TrackingSettings(enabled=False)
 
     def __post_init__(self) -> None:

@@ -61,8 +61,8 @@ def as_speedup(estimate: Estimate) -> Estimate:
     """Return an estimate of log2 speed-ups as one of speed-ups, the error being the first-order one."""
     value = 2.0**estimate.value
     return Estimate(
-        value=value, low=2.0**estimate.low, high=2.0**estimate.high, error=math.log(2) * value * estimate.error,
-        level=estimate.level,
+        value=value, low=2.0**estimate.low, high=2.0**estimate.high,
+        error=math.log(2) * value * estimate.error, level=estimate.level,
     )  # fmt: skip
 
 

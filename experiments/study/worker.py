@@ -138,7 +138,7 @@ def _session(folder: Path, run: PlannedRun) -> Session:
 
 
 def _known_seed(session: Session, cache: EvaluationCache | None) -> Evaluation | None:
-    """Return what other runs were told of the seed kernel: measured latencies must stand on the same footing."""
+    """Return what other runs were told of the seed kernel, on whose footing latencies are measured."""
     engine = session.engine
     key = key_of(engine.task, engine.task.seed, engine.source, engine.device)
     return None if cache is None else cache.get(key)

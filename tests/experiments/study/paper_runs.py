@@ -1,4 +1,4 @@
-"""Runs on paper, quick enough to have many: each candidate is a lucky or unlucky step from the best so far."""
+"""Runs on paper, quick enough to have many: each candidate is a step up or down from the best so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPERATORS = ("tiles", "launch_options", "one_pass", "loads")
 
 
 def paper_trace(cell: str, task: str, seed: int, candidates: int, device: str = "model:gfx942") -> Trace:
-    """Return a run of so many candidates beside its seed kernel; of one seed, shorter runs begin longer ones."""
+    """Return a run of so many candidates; of one seed, shorter runs are the beginning of longer ones."""
     rng = random.Random(f"{task} {seed}")
     steps = [Step(number=0, generation=0, operator="seed", parents=(), status=Status.PASSED,
                   verdict=Status.PASSED, speedup=1.0,
@@ -43,7 +43,9 @@ def on_paper(cells: Sequence[Cell], budget: Allowance) -> Gathered:
             mix=cell.mix, task=cell.task, seed=cell.seed, paths=tuple(run.path for run in cell.runs),
             traces=tuple(
                 within(
-                    paper_trace(cell.mix, run.task, run.settings.search.seed, int(budget.share(len(cell.runs)))),
+                    paper_trace(
+                        cell.mix, run.task, run.settings.search.seed, int(budget.share(len(cell.runs)))
+                    ),
                     budget, len(cell.runs),
                 )
                 for run in cell.runs

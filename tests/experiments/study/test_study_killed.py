@@ -1,4 +1,4 @@
-"""A real study, killed in the middle and begun again, comes to the same tables as one that nothing disturbed."""
+"""A real study, killed in the middle and begun again, comes to the same as one that nothing disturbed."""
 
 from __future__ import annotations
 
