@@ -190,9 +190,9 @@ def _show(console: Console, found: Measured, page: Path) -> None:
     console.print(table)
     for row in found.rows("predictions") if found.simulated else ():
         console.print(
-            f"{row['task']}: {row['runs']} runs of {row['steps']} candidates, each predicted by the others, are "
-            f"off by {row['error']:.3f} doublings of speed on the average, {row['covered']:.0%} of their steps "
-            "within the 90% band"
+            f"{row['task']}: {row['runs']} runs of {row['steps']} candidates, each as the others predict it, "
+            f"are off by {row['error']:.3f} doublings of speed; {row['covered']:.0%} of their steps lie in "
+            "the 90% band"
         )
     if found.verdict is not None:
         console.print(found.verdict.sentence)

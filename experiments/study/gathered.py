@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -141,33 +141,39 @@ def together(cells: Sequence[Searched]) -> Gathered:
     """Return cells as one study.
 
     Raises:
-        UsageError: a mix lacks a task and seed that another has, or sources or devices are mixed.
+        UsageError: as `refuse_missing`, or sources or devices are mixed.
     """
-    mixes, tasks, seeds = (
-        _distinct(getattr(cell, name) for cell in cells) for name in ("mix", "task", "seed")
-    )
-    there = {(cell.mix, cell.task, cell.seed) for cell in cells}
-    for mix in mixes:
-        for task in tasks:
-            for seed in seeds:
-                if (mix, task, seed) not in there:
-                    raise UsageError(
-                        f"mixes are compared on the same tasks and seeds, but {mix!r} has no run of task "
-                        f"{task} with seed {seed}"
-                    )
-    labels = _distinct(f"{trace.device} ({trace.source})" for cell in cells for trace in cell.traces)
+    mixes, tasks, seeds = refuse_missing([(cell.mix, cell.task, cell.seed) for cell in cells])
+    labels = {f"{trace.device} ({trace.source})" for cell in cells for trace in cell.traces}
     if len(labels) != 1:
-        raise UsageError(f"a study compares runs on one device from one source, got {', '.join(labels)}")
+        raise UsageError(
+            f"a study compares runs on one device from one source, got {', '.join(sorted(labels))}"
+        )
     first = cells[0].traces[0]
     return Gathered(
         mixes=mixes, tasks=tasks, seeds=seeds, cells=tuple(cells), source=first.source, device=first.device
     )
 
 
+def refuse_missing(
+    there: Sequence[tuple[str, str, int]],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
+    """Return the mixes, tasks and seeds of cells, each of which is there in every combination.
+
+    Raises:
+        UsageError: a mix lacks a task and seed that another has.
+    """
+    mixes, tasks, seeds = (tuple(dict.fromkeys(each)) for each in zip(*there, strict=True))
+    known = set(there)
+    for mix, task, seed in itertools.product(mixes, tasks, seeds):
+        if (mix, task, seed) not in known:
+            raise UsageError(
+                f"mixes are compared on the same tasks and seeds, but {mix!r} has no run of task {task} with "
+                f"seed {seed}"
+            )
+    return mixes, tasks, seeds
+
+
 def log2_best(depth: int | None = None) -> Callable[[Searched], float]:
     """Return the figure log2 of a cell's best speed-up, after so many candidates of each run."""
     return lambda cell: math.log2(cell.best(depth))
-
-
-def _distinct(values: Iterable[object]) -> tuple:  # type: ignore[type-arg]
-    return tuple(dict.fromkeys(values))

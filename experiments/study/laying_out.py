@@ -13,8 +13,8 @@ from evo.replay import recorded_task
 from experiments.build import Place, located
 from experiments.run_folder import JOURNAL, existing_run_folder
 from experiments.session import fresh_engine
-from experiments.study.currency import Allowance
-from experiments.study.gathered import Searched, searched, within
+from experiments.study.currency import Allowance, Currency
+from experiments.study.gathered import Searched, refuse_missing, searched, within
 from experiments.study.grid import Cell, cells_of, combined
 from experiments.study.runner import ended
 from experiments.study.settings import Mix, StudySettings, nearest
@@ -73,8 +73,10 @@ def laid_out(study: StudySettings, environ: Mapping[str, str] | None = None) -> 
         )
     levels = {cell.task: load_task(cell.runs[0].settings.task).level for cell in cells}
     given = [each for mix in mixes for each in _given(mix, study.budget, levels)]
+    refuse_missing([(each.mix, each.task, each.seed) for each in (*cells, *given)])
     place = _one_place(cells, given)
     _refuse_differing_fitness(cells)
+    _refuse_endless(study, cells, place)
     for mix in mixes:
         first = next((cell for cell in cells if cell.mix == mix.name), None)
         if first is not None:
@@ -127,6 +129,19 @@ def _one_place(cells: tuple[Cell, ...], given: list[Searched]) -> Place | None:
     if len(labels) > 1:
         raise UsageError(f"a study compares runs on one device from one source, got {', '.join(labels)}")
     return next(iter(places.values()), None)
+
+
+def _refuse_endless(study: StudySettings, cells: tuple[Cell, ...], place: Place | None) -> None:
+    """Refuse a currency that a cell would never spend, and so never end."""
+    currency = study.budget.currency
+    if currency is Currency.GPU_SECONDS and place is not None and not place.gpus:
+        raise SettingsError(f"a budget of GPU seconds needs a GPU that measures, {place.label} is a model")
+    if currency in (Currency.LLM_CALLS, Currency.TOKENS, Currency.DOLLARS):
+        for cell in cells:
+            if not cell.runs[0].settings.operators.llm.models:
+                raise SettingsError(
+                    f"a budget of {currency.noun} needs models to spend it on, mix {cell.mix!r} has none"
+                )
 
 
 def _refuse_differing_fitness(cells: tuple[Cell, ...]) -> None:

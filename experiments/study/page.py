@@ -37,7 +37,8 @@ def page(found: Measured, figures: Sequence[tuple[Figured, Path]], plan: str, li
     now, cached = (sum(row[name] for row in costs) for name in ("evaluated_now", "from_cache"))
     return rendered(
         "study.html", ("study.js",), {}, found=found, figures=drawn, plan=plan, links=links,
-        mixes=found.rows("mixes"), predictions=found.rows("predictions"), levels=found.rows("levels"), cells=found.rows("cells"),
+        mixes=found.rows("mixes"),
+        predictions=found.rows("predictions"), levels=found.rows("levels"), cells=found.rows("cells"),
         efficiency=by_mix, currencies=list(dict.fromkeys(row["currency"] for row in efficiency)),
         runs=sum(row["runs"] for row in costs), settings=found.study.to_toml(), story=_story(found),
         cached=f"{now:,} candidates evaluated, {cached:,} known from the cache", warnings=_warnings(found),

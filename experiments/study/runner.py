@@ -98,8 +98,8 @@ def refuse_waiting(paths: Sequence[str]) -> None:
     """
     if paths:
         raise RunFailure(
-            f"{len(paths)} runs wait for replies of models, {paths[0]} for one: `kernevo ask` and `kernevo tell` "
-            "carry them, and the same command goes on then"
+            f"{len(paths)} runs wait for replies of models, {paths[0]} for one: `kernevo ask` and "
+            "`kernevo tell` carry them, and the same command goes on then"
         )
 
 
