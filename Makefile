@@ -35,6 +35,9 @@ bench: $(READY) ## Measure what the README states, into experiments/results/
 	$(BIN)/python -m experiments.bench.demo
 	$(BIN)/python -m experiments.bench.report
 	$(BIN)/python -m experiments.bench.tracked
+	$(BIN)/python -m experiments.bench.estimators
+	$(BIN)/python -m experiments.bench.staleness
+	$(BIN)/python -m experiments.bench.fleet
 
 suite: $(READY) ## Search every core task, then compare with what a user would do; goes on where it stopped
 	$(BIN)/python -m pytest -m thorough -n auto

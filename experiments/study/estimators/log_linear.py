@@ -4,7 +4,8 @@ Points of one run's curve depend on each other, runs do not. So a line is fitted
 squares, and the mean of the slopes, with its interval, is taken over runs (summary measures: Matthews,
 Altman, Campbell and Royston 1990). Where the line bends is the place of the two joined lines that fit the
 mean curve best. That it bends at all is tested on every run's change of slope at every place at once: signs
-of whole runs are flipped, and the largest studentised change counts (Westfall and Young 1993).
+of whole runs are flipped (of tasks' means, where other tasks are spoken of), and the largest change counts,
+each in units of its own size (Westfall and Young 1993).
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def log_linear(
         return straight
     joined = {place: _coefficients(doublings, doublings[place]) for place in places}
     bends = np.stack([curves @ weights[:, 2] for weights in joined.values()], axis=-1)
-    straight = msgspec.structs.replace(straight, p=_no_bend(bends.reshape(-1, len(places)), seed))
+    units = bends.mean(axis=1) if tasks is Tasks.SUCH else bends.reshape(-1, len(places))
+    straight = msgspec.structs.replace(straight, p=_no_bend(units, seed))
     if straight.p > 1 - level:
         return straight
     mean = curves.mean(axis=(0, 1))

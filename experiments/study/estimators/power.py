@@ -70,7 +70,13 @@ def power_of(
     seeds: int, tasks: int, spread: Spread, which: Tasks = Tasks.THESE, effect: float = FIVE_PERCENT,
     level: float = LEVEL,
 ) -> float:  # fmt: skip
-    """Return how often a two-sided paired test tells an effect, in doublings, with so many seeds a task."""
+    """Return how often a two-sided paired test tells an effect, in doublings, with so many seeds a task.
+
+    Of these tasks that is the sign-flip test of `paired`, which tells nothing from so few pairs that even all
+    of one sign are no rarer than one minus the level; from more it comes close to the t-test.
+    """
+    if which is Tasks.THESE and 2.0 ** (1 - tasks * seeds) > 1 - level:
+        return 0.0
     if which is Tasks.THESE:
         error, freedom = spread.seeds / math.sqrt(tasks * seeds), tasks * (seeds - 1)
     else:

@@ -89,7 +89,7 @@ class _Session:
         settings = self._engine.settings
         ahead = settings.proposals_in_flight + settings.evaluations_in_flight
         while self._making < settings.proposals_in_flight and self._clock.now >= self._asks_from:
-            if settings.mode is Mode.STEADY and len(self._engine.pending) >= ahead:
+            if settings.mode is Mode.STEADY and self._engine.asked - self._engine.told >= ahead:
                 return
             proposal = self._engine.ask()
             if proposal is None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from experiments.study.estimators.frontier import frontier
 from experiments.study.estimators.log_linear import log_linear
 from experiments.study.estimators.over_runs import Tasks
-from experiments.study.estimators.paired import compared, holm, sign_flip
+from experiments.study.estimators.paired import compared, holm, over_tasks, sign_flip
 from experiments.study.estimators.power import (
     FIVE_PERCENT,
     Spread,
@@ -50,6 +50,23 @@ def test_what_makes_a_task_easy_cancels():
     assert not told.difference.excludes(FIVE_PERCENT)
     assert told.ratio.value == pytest.approx(1.05, abs=0.02)
     assert told.pairs == 15
+
+
+def test_of_such_tasks_runs_of_one_task_are_no_pairs_of_their_own():
+    rng = np.random.default_rng(9)
+    none = rng.normal(0, 0.5, (500, 3, 1)) + rng.normal(0, 0.05, (500, 3, 5))
+    told = [compared(each, np.zeros((3, 5)), Tasks.SUCH) for each in none]
+    assert sum(each.p < 0.05 for each in told) <= 40  # 5% of 500 and three standard errors
+    assert all((each.p < 0.05) == each.difference.excludes(0.0) for each in told)
+    assert over_tasks(np.ones((3, 5))) == 0.0
+    assert over_tasks(np.zeros((3, 5))) == 1.0
+    assert over_tasks(np.ones((1, 5))) == 1.0
+
+
+def test_too_few_pairs_tell_nothing_however_far_apart():
+    assert sign_flip(np.ones(5)) > 0.05
+    assert power_of(5, 1, Spread(tasks=0.0, seeds=1e-9)) == 0.0
+    assert power_of(6, 1, Spread(tasks=0.0, seeds=1e-9)) == pytest.approx(1.0)
 
 
 def test_cells_have_the_same_runs():
