@@ -44,5 +44,6 @@ class Announcer:
             said = f", seed {run.seed} is through" if through else ""
             self._console.print(
                 f"{self._runs - len(self._left):,} of {count(self._runs, 'run')} after {duration(took)}{said}"
-                f"; last: {run.mix}, {run.task}: {outcome.ending}"
+                f"; last: {run.mix}, {run.task}: {outcome.ending}",
+                soft_wrap=True,
             )

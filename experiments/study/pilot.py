@@ -16,8 +16,11 @@ from experiments.study.settings import StudySettings
 SEEDS = 2
 """Fewer would tell nothing of how seeds differ."""
 
-SHARE = 8
+SHARE = 4
 """The part of the budget that a pilot spends, one in so many, as far as its mixes can share that."""
+
+FEWEST = 2
+"""Units of what comes whole that each run of a pilot may spend at least."""
 
 
 class Power(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,5 +80,5 @@ def _small(study: StudySettings) -> Allowance:
     if not budget.currency.whole:
         return msgspec.structs.replace(budget, amount=budget.amount / SHARE)
     step = math.lcm(*(mix.runs for mix in combined(study)))
-    amount = step * max(1, round(budget.amount / SHARE / step))
+    amount = step * max(FEWEST, round(budget.amount / SHARE / step))
     return msgspec.structs.replace(budget, amount=min(amount, budget.amount))

@@ -17,6 +17,7 @@ from experiments.study.journals import unpack
 from experiments.study.measuring import VARYING
 from experiments.study.rates import rates_of
 from experiments.study.settings import read_study
+from experiments.study.simulating import past_runs, simulated
 from experiments.study.trace import trace_of
 from tests.experiments.commanding import SMALL, quick_run, refused
 from tests.experiments.study.studying import searched_without_rooms, tiny
@@ -98,21 +99,27 @@ def test_it_is_measured_packed_and_shown_in_mlflow_once(
             assert trace_of(slim) == trace_of(whole)
 
 
-def test_on_paper_it_is_the_same_whatever_the_workers(
+def test_on_paper_it_is_the_same_whatever_the_workers(study: tuple[Path, Path], tmp_path: Path) -> None:
+    _, folder = study
+    settings = read_study(tiny(tmp_path, seeds=2, budget=32))
+    cells, past = cells_of(settings), past_runs((str(folder),), tmp_path)
+    assert len(past) == 4  # two seeds of two runs; the first of each mix's are one run, seen for longer
+    found = simulated(cells, past, settings.budget, workers=1)
+    assert found == simulated(cells, past, settings.budget, workers=2)
+    assert {len(cell.candidates) for cell in found.cells} == {32}
+
+
+def test_on_paper_nothing_is_evaluated_and_it_says_so(
     study: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, folder = study
-    config = tiny(tmp_path, seeds=2, budget=32)
     source = ("--set", f'recorded=["{folder}"]')
-    results = []
-    for workers in ("1", "2"):
-        out = tmp_path / workers
-        told = reported(capsys, "study", config, "--simulate", "--out", out, "--workers", workers, *source)
-        assert "simulated after runs modelled on model:gfx942" in told["where"]
-        results.append(tables(out / "simulated"))
-    assert results[0] == results[1]
-    assert "predictions.csv" in results[0]
-    assert not (tmp_path / "1" / "runs").exists()
+    told = reported(
+        capsys, "study", tiny(tmp_path, budget=32), "--simulate", "--out", tmp_path / "out", *source
+    )
+    assert "simulated after runs modelled on model:gfx942" in told["where"]
+    assert "predictions.csv" in tables(tmp_path / "out" / "simulated")
+    assert not (tmp_path / "out" / "runs").exists()
 
 
 def test_on_paper_nothing_is_made_up_for_a_task_that_was_never_run(

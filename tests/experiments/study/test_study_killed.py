@@ -62,7 +62,3 @@ def test_killed_in_the_middle_it_comes_to_the_same(undisturbed: Path, tmp_path: 
     done = kernevo(*command)
     assert done.returncode == 0, done.stderr
     assert tables(tmp_path / "out" / "results") == tables(undisturbed / "results")
-    again = kernevo(*command)
-    assert again.returncode == 0, again.stderr
-    assert "3 runs of 3 had ended before" in again.stderr
-    assert tables(tmp_path / "out" / "results") == tables(undisturbed / "results")
