@@ -30,6 +30,9 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         generation: 0 for the seed, then counting up.
         key: 64 random bits from the run's seed and the number; all randomness of the operator comes from it.
         attempt: 0, or which redraw this is of a kernel that repeated a settled one; the key is the redraw's.
+        turn: how many proposals of the same generation before this one have its operator and parents.
+        first_key: the key of the first of those, if there is one. An operator that goes through its choices
+            in the order of that key, and takes the one whose turn it is, makes none twice in a generation.
     """
 
     number: int
@@ -39,6 +42,13 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     key: int
     island: int = 0
     attempt: int = 0
+    turn: int = 0
+    first_key: int | None = None
+
+    @property
+    def order(self) -> int:
+        """The key that says in which order choices are gone through by turns."""
+        return self.key if self.first_key is None else self.first_key
 
 
 class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

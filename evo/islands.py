@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from deap import tools
 
-from evo.archive import archive
+from evo.archive import archive, distinct
+from evo.effort import Effort
 from evo.objective import Individual
 from evo.repairs import RepairQueue
 from evo.selection import fit, survivors
@@ -21,12 +22,14 @@ class Islands:
     Attributes:
         members: who is on each island, best first.
         repairs: who is broken and waits on each island to be repaired.
+        effort: what was tried with the members.
     """
 
     def __init__(self, rules: SearchRules) -> None:
         """Begin with empty islands."""
         self.members: tuple[Members, ...] = ((),) * rules.islands
         self.repairs = tuple(RepairQueue(rules.repairs) for _ in self.members)
+        self.effort = Effort()
         self._rules = rules
         self._best: list[Individual | None] = [None] * rules.islands
         self._risen = [0] * rules.islands
@@ -39,8 +42,10 @@ class Islands:
     def absorb(self, settled: Sequence[Individual]) -> None:
         """Let the settled individuals compete with those on their islands for the places there."""
         arrived: list[list[Individual]] = [[] for _ in self.members]
+        present = {each.number: each for members in self.members for each in members}
         for individual in settled:
             proposal = individual.candidate.proposal
+            self.effort.settle(individual, present)
             self.repairs[proposal.island].settle(individual)
             for island in range(len(arrived)) if proposal.generation == 0 else (proposal.island,):
                 arrived[island].append(individual)
@@ -48,6 +53,7 @@ class Islands:
             self._keep([*members[: self._rules.elites], *newcomers]) if newcomers else members
             for members, newcomers in zip(self.members, arrived, strict=True)
         )
+        self.effort.forget(each for members in self.members for each in members)
 
     def end_generation(self, generation: int) -> None:
         """Let individuals migrate if it is time, then restart the islands that are stuck."""
@@ -80,6 +86,8 @@ class Islands:
     def _keep(self, individuals: Iterable[Individual]) -> Members:
         if self._rules.population_kind is PopulationKind.ARCHIVE:
             return archive(individuals)
+        if self._rules.population_kind is PopulationKind.DISTINCT:
+            return distinct(individuals, self._rules.population)
         return survivors(individuals, self._rules.population)
 
 

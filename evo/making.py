@@ -45,7 +45,7 @@ async def make(proposal: Proposal, engine: Engine) -> Candidate:
 def redrawn(proposal: Proposal, attempt: int) -> Proposal:
     """Return the proposal of a redraw, with a key that comes from its own key and the attempt."""
     key = hashlib.sha256(f"{proposal.key}:{attempt}".encode()).digest()[:8]
-    return msgspec.structs.replace(proposal, key=int.from_bytes(key), attempt=attempt)
+    return msgspec.structs.replace(proposal, key=int.from_bytes(key), attempt=attempt, turn=0, first_key=None)
 
 
 async def _draw(proposal: Proposal, engine: Engine) -> Candidate:

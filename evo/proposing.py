@@ -7,12 +7,15 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from evo.candidate import Proposal
+from evo.effort import Effort, least_tried
 from evo.islands import Islands
 from evo.objective import Individual
 from evo.protocols import Operator, Portfolio
 from evo.selection import SELECTORS, tournament
-from evo.settings import SearchSettings
+from evo.settings import SearchSettings, Selection
 from evo.task import Task
 
 SEED_OPERATOR = "seed"
@@ -85,18 +88,29 @@ class SelectingProposer:
         """
         answers: dict[tuple[str, tuple[int, ...]], bool] = {}
         proposals: list[Proposal] = []
+        effort = islands.effort.branch()
         for number in numbers:
-            proposal = self._draw_one(number, generation, islands, answers)
+            proposal = self._draw_one(number, generation, islands, effort, answers)
             if proposal is None:
                 return None
-            proposals.append(proposal)
+            effort.note(proposal)
+            proposals.append(self._in_turn(proposal, proposals))
         return tuple(proposals)
+
+    def _in_turn(self, proposal: Proposal, before: Sequence[Proposal]) -> Proposal:
+        """Return a proposal that knows of those like it before, so that their kernels differ."""
+        alike = [each for each in before
+                 if (each.operator, each.parents) == (proposal.operator, proposal.parents)]  # fmt: skip
+        if not alike:
+            return proposal
+        return msgspec.structs.replace(proposal, first_key=alike[0].key, turn=len(alike))
 
     def _draw_one(
         self,
         number: int,
         generation: int,
         islands: Islands,
+        effort: Effort,
         answers: dict[tuple[str, tuple[int, ...]], bool],
     ) -> Proposal | None:
         rng = stream(self._settings.seed, number)
@@ -104,7 +118,7 @@ class SelectingProposer:
         count = len(islands.members)
         for island in (turn % count for turn in range(number - 1, number - 1 + count)):
             broken = islands.repairs[island].members
-            for lineup in self._lineups(islands.members[island], island, rng):
+            for lineup in self._lineups(islands.members[island], island, effort, rng):
                 lineups = [lineup]
                 if broken:
                     lineups.append(tournament(broken, self._width, self._settings.tournament, rng))
@@ -144,12 +158,15 @@ class SelectingProposer:
         return name
 
     def _lineups(
-        self, population: Sequence[Individual], island: int, rng: random.Random
+        self, population: Sequence[Individual], island: int, effort: Effort, rng: random.Random
     ) -> Iterator[Sequence[Individual]]:
         """Yield parents to try: drawn by selection at first, then each of the population, best first."""
         selection, size = self._settings.selecting(island)
         for _ in range(DRAWS):
-            yield SELECTORS[selection](population, self._width, size, rng)
+            if selection is Selection.EFFORT:
+                yield least_tried(population, self._width, effort, rng)
+            else:
+                yield SELECTORS[selection](population, self._width, size, rng)
         for first in range(len(population)):
             yield [*population[first:], *population[:first]][: self._width]
 

@@ -18,6 +18,10 @@ UNFIT = frozenset({Status.DUPLICATE, Status.MALFORMED})
 """Statuses that never enter a population: a repeat adds nothing, and a malformed reply has no kernel."""
 
 
+SAME = math.log2(1.001)
+"""Speed-ups that differ by less than this, in doublings, are taken for the same."""
+
+
 @contextmanager
 def drawing_from(rng: random.Random) -> Iterator[None]:
     """Let DEAP's selectors, which draw from the module `random`, draw from `rng`; restore it on leaving."""
@@ -137,6 +141,13 @@ def survivors(individuals: Iterable[Individual], count: int) -> tuple[Individual
     Repeats of a kernel or of a plan are DUPLICATE by the time they are settled, so each is in once only.
     """
     return tuple(fit(individuals)[:count])
+
+
+def alike(one: Individual, other: Individual) -> bool:
+    """Return whether two individuals passed and are as fast as each other, as far as it matters."""
+    if not (one.evaluation.passed and other.evaluation.passed):
+        return False
+    return abs(float(one.fitness.values[1]) - float(other.fitness.values[1])) <= SAME
 
 
 def best(individuals: Iterable[Individual]) -> Individual | None:

@@ -33,11 +33,14 @@ class Selection(StrEnum):
         TOURNAMENT: the best of as many as `tournament` says, drawn with replacement.
         TRUNCATION: evenly from the best 1/`tournament` of the population.
         LEXICASE: by epsilon-lexicase on each timed workload's speed-up; tournament where none has passed.
+        EFFORT: by rank and speed, and the less often the more was tried with one already; `tournament` says
+            nothing.
     """
 
     TOURNAMENT = "tournament"
     TRUNCATION = "truncation"
     LEXICASE = "lexicase"
+    EFFORT = "effort"
 
 
 class PopulationKind(StrEnum):
@@ -45,11 +48,13 @@ class PopulationKind(StrEnum):
 
     Attributes:
         BEST: the best, as many as `population` says.
-        ARCHIVE: the best of each way to use the hardware (occupancy, what limits it, tile volume), however
-            many there are.
+        DISTINCT: the best of each way to use the hardware (occupancy, what limits it, tile volume), as many
+            as `population` says; where none is known, the best of each speed.
+        ARCHIVE: the best of each way to use the hardware, however many there are.
     """
 
     BEST = "best"
+    DISTINCT = "distinct"
     ARCHIVE = "archive"
 
 
@@ -96,9 +101,9 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Mode = Mode.GENERATIONAL
     population: int = 16
-    population_kind: PopulationKind = PopulationKind.BEST
-    offspring: int = 16
-    selection: Selection = Selection.TOURNAMENT
+    population_kind: PopulationKind = PopulationKind.DISTINCT
+    offspring: int = 8
+    selection: Selection = Selection.EFFORT
     tournament: int = 3
     elites: int | None = None
     islands: int = 1

@@ -32,6 +32,9 @@ KINDS = {
 REPAIRS = 8
 """Broken kernels that wait for repair on each island, where models are asked and nothing is said of it."""
 
+OFFSPRING = 16
+"""Proposals a generation, where models are asked and nothing is said of it: the slowest reply ends it."""
+
 BUSY = 2
 """Proposals under way for each call that may be, where models are asked and nothing is said of it: some are
 made without a model, and those keep no call waiting."""
@@ -69,7 +72,8 @@ def read_settings(
 
     Models that the settings do not name come from the environment, if one is given, as
     `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
-    broken kernels wait for repair, and `search.proposals_in_flight` keeps the calls busy.
+    broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, and `search.offspring`
+    has a generation long enough for that.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -105,7 +109,8 @@ def parse_settings(
     llm = settings.operators.llm
     if not llm.models:
         return settings
-    fitting = {"repairs": REPAIRS, "proposals_in_flight": BUSY * llm.calls_in_flight}
+    busy = BUSY * llm.calls_in_flight
+    fitting = {"repairs": REPAIRS, "proposals_in_flight": busy, "offspring": OFFSPRING}
     unsaid = {name: value for name, value in fitting.items() if name not in search}
     return msgspec.structs.replace(settings, search=msgspec.structs.replace(settings.search, **unsaid))
 

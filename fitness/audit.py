@@ -7,29 +7,71 @@ do at all is an audit failure, not a record.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from evo.task import Workload
-from fitness.costmodel.trace import Fill, LaunchTrace
+from fitness.costmodel.trace import Trace
 from fitness.devices import Device
 
+SHARE = 0.95
+"""Of the bytes that must move, what a trace has to come to at most, as far as its sample tells."""
+
 SMALLEST_SHARE = 0.5
-"""Of the least bytes; far from 1, since a trace is estimated from a few sampled programs."""
+"""What it has to come to by the sample's mean, however uneven the programs are."""
 
 
-def fault_of_trace(workload: Workload, launches: Sequence[LaunchTrace], fills: Sequence[Fill]) -> str | None:
+class Need(NamedTuple):
+    """Bytes that a correct kernel moves at the timed sizes, and what a trace says of them.
+
+    Attributes:
+        what: how a fault tells of them; `{}` stands for the bytes moved.
+        size: the least that a correct kernel moves.
+        moved: what the launches and fills move, by the mean of the sample.
+        most: what they move at most, as far as the sample tells.
+    """
+
+    what: str
+    size: int
+    moved: float
+    most: float
+
+
+def is_doubtful(workload: Workload, traced: Trace) -> bool:
+    """Return whether a trace seems to leave work out, by the mean of what may be too small a sample."""
+    return any(need.moved < SHARE * need.size for need in _needs(workload, traced))
+
+
+def fault_of_trace(workload: Workload, traced: Trace) -> str | None:
     """Return why these launches cannot do the workload's work, or None."""
-    if any(each.sampled < min(2, each.programs) for each in launches):
+    if any(each.sampled < min(2, each.programs) for each in traced.launches):
         return None
-    moved = sum(each.size_bytes for each in fills) + sum(
-        buffer.unique_load_bytes + buffer.unique_store_bytes for each in launches for buffer in each.buffers
-    )
-    if moved < SMALLEST_SHARE * workload.bytes:
-        return (
-            f"workload {workload.name}: the kernels load and store {moved:.0f} bytes at its real sizes, "
-            f"any correct kernel at least {workload.bytes}; work is left out there"
-        )
+    for need in _needs(workload, traced):
+        if need.most < SHARE * need.size or need.moved < SMALLEST_SHARE * need.size:
+            said = need.what.format(f"{min(need.moved, need.most):.0f}")
+            return f"workload {workload.name}: the kernels {said}; work is left out there"
     return None
+
+
+def _needs(workload: Workload, traced: Trace) -> Iterator[Need]:
+    """Yield the least bytes of the whole workload, then each buffer of the result."""
+    traffic = [buffer for each in traced.launches for buffer in each.buffers]
+    filled = sum(each.size_bytes for each in traced.fills)
+    yield Need(
+        f"load and store {{}} bytes at its real sizes, any correct kernel at least {workload.bytes}",
+        workload.bytes,
+        filled + sum(each.unique_load_bytes + each.unique_store_bytes for each in traffic),
+        filled + sum(each.most_load_bytes + each.most_store_bytes for each in traffic),
+    )
+    for output in traced.outputs:
+        filled = sum(each.size_bytes for each in traced.fills if each.buffer == output.buffer)
+        stores = [each for each in traffic if each.buffer == output.buffer]
+        yield Need(
+            f"store {{}} bytes of a result of {output.size_bytes} at its real sizes",
+            output.size_bytes,
+            filled + sum(each.unique_store_bytes for each in stores),
+            filled + sum(each.most_store_bytes for each in stores),
+        )
 
 
 def floor_ms(workload: Workload, device: Device) -> float:

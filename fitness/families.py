@@ -12,13 +12,12 @@ from fitness.plan import Number
 
 def _one_hot(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     rows = torch.zeros_like(x).reshape(-1, x.shape[-1])
-    hot = torch.randint(x.shape[-1], (rows.shape[0],), generator=generator)
-    rows[torch.arange(rows.shape[0]), hot] = 1
-    return rows.reshape(x.shape)
+    hot = torch.randint(x.shape[-1], (rows.shape[0], 1), generator=generator, device=x.device)
+    return rows.scatter_(1, hot, 1).reshape(x.shape)
 
 
 def _minus_infinity(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    hidden = torch.rand(x.shape, generator=generator) < 1 / 16
+    hidden = torch.rand(x.shape, generator=generator, device=x.device) < 1 / 16
     return x.masked_fill(hidden, -torch.inf)
 
 
@@ -37,6 +36,8 @@ def apply_family(
     name: str, inputs: tuple[torch.Tensor | Number | None, ...], generator: torch.Generator
 ) -> tuple[torch.Tensor | Number | None, ...]:
     """Return the inputs with every floating tensor turned into one of the family; the rest as it is.
+
+    The generator is one of the device that the inputs are on.
 
     Raises:
         ValueError: no family of this name.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from evo.evaluation import Measurement, Source, Stage, Status
 from evo.syntax import syntax_digest
-from fitness.audit import fault_of_trace
+from fitness.audit import fault_of_trace, is_doubtful
 from fitness.built import Built, checks_of
 from fitness.cascade import Cascade, Passed, Verdict
 from fitness.cases import draw_cases
 from fitness.costmodel.roofline import Estimate, explain
+from fitness.costmodel.trace import Trace
 from fitness.devices import Device
 from fitness.messages import Description
-from fitness.plan import Captured
+from fitness.plan import Captured, Plan
 from fitness.stages import Stages
 from fitness.uses import bounds
 from fitness.verdicts import Fault
@@ -68,12 +69,9 @@ class ModelledEvaluator(Cascade):
         """Return the latency of the best autotune alternative on one workload, with its parts."""
         modelled: list[tuple[Estimate, int]] = []
         for plan in captured.alternatives:
-            traced = await stages.trace(built.kernel, built.task, described, plan, plan.choice)
+            traced = await self._trace(built, described, plan, stages)
             if isinstance(traced, Fault):
                 return traced
-            fault = fault_of_trace(built.workload(captured.workload), traced.launches, traced.fills)
-            if fault:
-                return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault)
             estimate = explain(
                 works_of(plan, traced, built.binaries, self._device), self._device, traced.fills
             )
@@ -84,3 +82,15 @@ class ModelledEvaluator(Cascade):
             workload=captured.workload, latency_ms=latency, low_ms=latency, high_ms=latency,
             samples=samples, source=self.source, device=self.device,
         )  # fmt: skip
+
+    async def _trace(self, built: Built, described: Description, plan: Plan, stages: Stages) -> Trace | Fault:
+        """Return what a plan does at the real sizes; looks closer where it seems to leave work out."""
+        workload = built.workload(plan.workload)
+        traced = await stages.trace(built.kernel, built.task, described, plan)
+        if isinstance(traced, Fault) or not is_doubtful(workload, traced):
+            return traced
+        closer = await stages.trace(built.kernel, built.task, described, plan, closer=True)
+        if isinstance(closer, Fault):
+            return closer
+        fault = fault_of_trace(workload, closer)
+        return Fault(status=Status.WRONG, stage=Stage.TIME, feedback=fault) if fault else traced

@@ -27,6 +27,7 @@ ITEM_BYTES = {
 }  # fmt: skip
 LARGEST_GRID = (2**31 - 1, 65535, 65535)
 MOST_DIMENSIONS = 64
+LARGEST_SIZE = 2**48
 
 
 def wrong_capture(captured: Captured, workload: str, inputs: tuple[InputSpec, ...]) -> str | None:
@@ -123,13 +124,17 @@ def _bad_view(view: View, sizes: dict[int, int] | None) -> str | None:
         return f"shape {view.shape} and strides {view.stride} do not go together"
     if min((view.offset, *view.shape, *view.stride)) < 0:
         return f"offset {view.offset}, shape {view.shape} and strides {view.stride} must not be negative"
+    if max(view.shape, default=0) > LARGEST_SIZE:
+        return f"no tensor has the shape {view.shape}"
     if sizes is None:
         return None
     if view.buffer not in sizes:
         return f"buffer {view.buffer} is neither an input nor allocated before"
-    if span_bytes(view) > sizes[view.buffer]:
+    # A view of no elements begins somewhere too: the kernel gets that address.
+    end = max(span_bytes(view), view.offset * ITEM_BYTES[view.dtype])
+    if end > sizes[view.buffer]:
         return (
             f"a view of shape {view.shape}, strides {view.stride} and offset {view.offset} ends "
-            f"{span_bytes(view)} bytes into buffer {view.buffer} of {sizes[view.buffer]} bytes"
+            f"{end} bytes into buffer {view.buffer} of {sizes[view.buffer]} bytes"
         )
     return None

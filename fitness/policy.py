@@ -36,6 +36,8 @@ NAMES = frozenset({
     "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "getattr", "globals", "help",
     "input", "locals", "memoryview", "open", "quit", "setattr", "vars",
 })  # fmt: skip
+HOST_DATA = frozenset({"apply_", "map_", "numpy", "storage", "tolist", "typed_storage", "untyped_storage"})
+"""What hands a tensor's elements to the host, past all that watches what torch computes."""
 DUNDERS = frozenset({"__name__", "__all__", "__doc__", "__post_init__", "__init__"})
 
 
@@ -111,6 +113,8 @@ def _faults(node: ast.AST) -> Iterator[str]:
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="torch"), attr="cuda"), attr=name):
             if name not in TORCH_CUDA:
                 yield _no_torch(f"cuda.{name}")
+        case ast.Attribute(attr=name) if name in HOST_DATA:
+            yield f".{name} hands a tensor's elements to the host; everything is computed in Triton"
         case ast.Attribute(attr=name) | ast.Name(id=name) if _is_dunder(name) and name not in DUNDERS:
             yield f"{name} is not allowed"
         case ast.Name(id=name) if name in NAMES:

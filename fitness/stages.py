@@ -13,7 +13,7 @@ from evo.candidate import Kernel
 from evo.errors import TaskError
 from evo.evaluation import Stage, Status
 from evo.task import Task
-from fitness.costmodel.trace import Fill, LaunchTrace
+from fitness.costmodel.trace import Trace
 from fitness.interpreter import messages
 from fitness.messages import (
     Binary,
@@ -41,6 +41,8 @@ from fitness.verdicts import STATUS_OF, Checked, Fault, failed_call, told, verdi
 T = TypeVar("T")
 ORACLE_CPU_SECONDS = 120.0
 LARGEST_COUNT = 2.0**63
+CLOSER = 16
+"""How many times as many programs a closer look follows, and may take as much work for."""
 
 
 class Compilation(msgspec.Struct, frozen=True):
@@ -48,13 +50,6 @@ class Compilation(msgspec.Struct, frozen=True):
 
     binaries: dict[str, Binary]
     unbuilt: dict[str, Unbuilt]
-
-
-class Traced(msgspec.Struct, frozen=True):
-    """What the launches of one plan do, and the constant fills between them."""
-
-    launches: tuple[LaunchTrace, ...]
-    fills: tuple[Fill, ...]
 
 
 class Stages:
@@ -162,17 +157,24 @@ class Stages:
         return verdict_of(len(cases), done, reply, faults)
 
     async def trace(
-        self, kernel: Kernel, task: Task, described: Description, plan: Plan, choice: int
-    ) -> Traced | Fault:
-        """Interpret a few programs of each launch at the workload's real sizes and count what they do."""
+        self, kernel: Kernel, task: Task, described: Description, plan: Plan, closer: bool = False
+    ) -> Trace | Fault:
+        """Interpret a few programs of each launch at the workload's real sizes and count what they do.
+
+        A closer look is one at more programs.
+        """
         values = (
             given if isinstance(given, StridedData) else spec
             for spec, given in zip(described.specs, described.data, strict=True)
         )
         request = messages.TraceRequest(
-            source=kernel.source, entry_point=task.entry_point, arch=self._arch, choice=choice,
-            inputs=tuple(values), seed=0,
+            source=kernel.source, entry_point=task.entry_point, arch=self._arch, choice=plan.choice,
+            inputs=tuple(values), mutates=described.mutated,
         )  # fmt: skip
+        if closer:
+            request = msgspec.structs.replace(
+                request, samples=CLOSER * request.samples, most_work=CLOSER * request.most_work
+            )
         reply: messages.TraceReply | Fault = await self._job(
             self._rooms.interpret, request, self._allowed.time_cpu_seconds, messages.TraceReply, Stage.TIME
         )
@@ -180,7 +182,7 @@ class Stages:
             return reply
         if reply.failure is not None:
             return failed_call(reply.failure, Stage.TIME)
-        if not _countable(msgspec.to_builtins((reply.launches, reply.fills))):
+        if not _countable(msgspec.to_builtins((reply.launches, reply.fills, reply.outputs))):
             return Fault(
                 status=Status.CRASHED, stage=Stage.TIME, feedback="the trace holds figures that count nothing"
             )
@@ -193,7 +195,7 @@ class Stages:
                 feedback=f"workload {described.workload}: interpreted launches {traced} differ from those "
                 f"captured, {captured}",
             )  # fmt: skip
-        return Traced(launches, reply.fills)
+        return Trace(launches, reply.fills, reply.outputs)
 
     async def _job(
         self, room: Sandbox, request: msgspec.Struct, cpu_seconds: float, kind: Any, stage: Stage

@@ -7,9 +7,7 @@ import math
 import torch
 
 from fitness.plan import InputData, InputSpec, Number, StridedData, TensorData, TensorSpec
-from fitness.plan_check import ITEM_BYTES, MOST_DIMENSIONS
-
-LARGEST_SIZE = 2**48
+from fitness.plan_check import ITEM_BYTES, LARGEST_SIZE, MOST_DIMENSIONS
 
 
 def to_data(value: torch.Tensor) -> TensorData:

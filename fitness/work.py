@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from evo.evaluation import Resources
 from fitness.costmodel.occupancy import occupancy
 from fitness.costmodel.roofline import Work
+from fitness.costmodel.trace import Trace
 from fitness.devices import Device
 from fitness.messages import Binary
 from fitness.plan import Plan
-from fitness.stages import Traced
 
 
-def works_of(plan: Plan, traced: Traced, binaries: Mapping[str, Binary], device: Device) -> tuple[Work, ...]:
+def works_of(plan: Plan, traced: Trace, binaries: Mapping[str, Binary], device: Device) -> tuple[Work, ...]:
     """Return the launches of a plan in order.
 
     Args:

@@ -51,10 +51,14 @@ class Crossover:
         pair = _kernels(parents)
         if pair is None:
             return Malformed(f"{self.name} needs two parents with kernels, got {len(parents)} parents")
-        found = list(self._variants(pair))
-        for place, variant in random.Random(proposal.key).sample(found, len(found)):
+        found, made, turn = list(self._variants(pair)), {*pair}, proposal.turn
+        for place, variant in random.Random(proposal.order).sample(found, len(found)):
             child = Kernel(variant.source())
-            if child not in pair:
+            if child in made:
+                continue
+            made.add(child)
+            turn -= 1
+            if turn < 0:
                 taker, giver = parents[place].number, parents[1 - place].number
                 return Draft(child, f"{self.name}: {variant.summary} of {giver}, the rest of {taker}")
         return Malformed(f"{self.name} has nothing that one of {', '.join(map(_short, pair))} could take")

@@ -38,6 +38,7 @@ from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
 from operators.rewrites.tiles import Tiles
 from operators.rewrites.unmask import Unmask
+from operators.settled import Settled
 
 
 class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,8 +61,8 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         split_k: products split along K, their parts added up by a second kernel.
         tiles: sizes of the blocks that a program works on.
         unmask: masks left out where lengths are multiples of blocks.
-        crossover: tiles, launch options or function bodies of one parent in another; left out by default.
-        tune: tiles and launch options set together, near the best setting known; left out by default.
+        crossover: tiles, launch options or function bodies of one parent in another.
+        tune: tiles and launch options set together, near the best setting known.
         generate: a kernel that a model writes from the task alone.
         reflect: a broken kernel that a model repairs from the feedback; `search.repairs` says how many wait.
         optimise: a kernel that a model rewrites for speed.
@@ -87,14 +88,14 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     reciprocal: float = 0.25
     several_rows: float = 1.0
     split_k: float = 0.5
-    tiles: float = 1.0
+    tiles: float = 2.0
     unmask: float = 0.5
-    crossover: float = 0.0
-    tune: float = 0.0
-    generate: float = 1.0
-    reflect: float = 4.0
-    optimise: float = 4.0
-    combine: float = 1.0
+    crossover: float = 0.5
+    tune: float = 2.0
+    generate: float = 1.4
+    reflect: float = 5.7
+    optimise: float = 5.7
+    combine: float = 1.4
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing could be drawn by."""
@@ -117,8 +118,8 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         weights: how often each operator is asked; under the bandit, how its floor is shared.
         portfolio: `fixed` draws by the weights alone, `bandit` also by what each operator lately gained.
         bandit: how the bandit forgets and explores, and what it counts as cost.
-        rewrites: whether kernels are rewritten without a model; false leaves out all such families, whatever
-            their weights. Crossover and tuning have weights of their own.
+        rewrites: whether kernels are changed without a model; false leaves out all that asks none, crossover
+            and tuning too, whatever their weights.
         llm: the language models that operators ask, and what they are asked with.
 
     Raises:
@@ -149,17 +150,8 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     def weights_by_name(self) -> dict[str, float]:
         """The weight of each operator that these settings allow, by the name that it goes by in a run."""
         own = self.weights.by_name
-        unasked = {*KINDS, *(() if self.rewrites else REWRITES)}
-        rest = {name: weight for name, weight in own.items() if name not in unasked}
+        rest = {name: weight for name, weight in own.items() if self.rewrites and name not in KINDS}
         return {**rest, **llm_weights(self.llm, own)}
-
-
-REWRITES = frozenset({
-    "alignment_hints", "cache_hints", "exp2", "helpers", "launch_options", "loads", "loop_options",
-    "one_pass", "persistent", "precision", "program_order", "reciprocal", "several_rows", "split_k", "tiles",
-    "unmask",
-})  # fmt: skip
-"""The operators that rewrite a kernel's syntax."""
 
 
 def build_operators(
@@ -203,7 +195,9 @@ def build_operators(
         Tiles(),
         Unmask(),
     )
-    made: list[Operator] = [*map(RewriteOperator, rewrites), Crossover(backend)]
+    settled = Settled()
+    rewriting = [RewriteOperator(rewrite, settled=settled) for rewrite in rewrites]
+    made: list[Operator] = [*rewriting, Crossover(backend)]
     if settings.weights.tune > 0:
         from operators.tune import Tune  # imports Optuna, which takes a second
 

@@ -62,9 +62,14 @@ class Tune:
         trials = self._trials.of(parent)
         tried = [tuned.values, *(trial.values for trial in trials)]
         choices = {tunable.key: tunable.choices for tunable in tuned.tunables}
-        for values in nearby(choices, tuned.values, trials, random.Random(proposal.key)):
+        turn = proposal.turn
+        for values in nearby(choices, tuned.values, trials, random.Random(proposal.order)):
             child = Kernel(tuned.source(values))
-            if values not in tried and child != parent:
+            if values in tried or child == parent:
+                continue
+            tried.append(values)
+            turn -= 1
+            if turn < 0:
                 return Draft(
                     child, f"{self.name}: {_said(tuned.tunables, values)}, after {len(trials)} trials"
                 )

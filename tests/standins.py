@@ -15,7 +15,7 @@ from evo.events import Event
 from evo.imports import Import
 from evo.objective import Individual
 from evo.protocols import Draft, Malformed, Operator, Portfolio
-from evo.settings import SearchSettings
+from evo.settings import PopulationKind, SearchSettings, Selection
 from evo.task import Role, Task, Workload
 
 DEVICE = "synthetic"
@@ -223,6 +223,8 @@ def search_settings(**changes: object) -> SearchSettings:
     defaults = {
         "population": 4,
         "offspring": 5,
+        "population_kind": PopulationKind.BEST,
+        "selection": Selection.TOURNAMENT,
         "tournament": 2,
         "seed": 7,
         "budget": Budget(evaluations=23),

@@ -13,11 +13,11 @@ from typing import Any
 RESULTS = Path(__file__).parent.parent / "results"
 
 
-def write_results(name: str, figures: dict[str, Any]) -> Path:
+def write_results(name: str, figures: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write the figures of benchmark `name` with the circumstances they were seen in; return the file."""
-    path = RESULTS / f"{name}.json"
+    path = folder / f"{name}.json"
     told = {"benchmark": name, "code": code_date(), "machine": machine(), "figures": figures}
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
 

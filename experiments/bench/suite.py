@@ -15,7 +15,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,6 @@ SEARCH = """
 task = "{task}"
 [search]
 seed = 0
-population = 12
-offspring = 12
 evaluations_in_flight = {workers}
 budget.evaluations = {evaluations}
 [fitness]
@@ -57,23 +55,28 @@ def settings_of(task: str, evaluations: int) -> RunSettings:
 
 def search(task: str, evaluations: int, out: Path) -> str:
     """Search a task until its budget is used, from wherever it stopped; return the task's name."""
-    asyncio.run(_search(_session(out / task, settings_of(task, evaluations))))
+    asyncio.run(run_in(out / task, settings_of(task, evaluations)))
     return task
+
+
+async def run_in(folder: Path, settings: RunSettings) -> None:
+    """Search in a run folder until the budget is used, from wherever it stopped.
+
+    Raises:
+        UsageError, RunFailure: settings that cannot be had, or a run that fails.
+    """
+    session = _session(folder, settings)
+    with session.journal as journal:
+        async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
+            await Search(session.engine, evaluator, journal).run(settings.to_toml())
+    assert session.engine.elite is not None
+    write_best(folder, session.engine.elite)
 
 
 def _session(folder: Path, settings: RunSettings) -> Session:
     if (folder / SETTINGS).exists():
         return go_on(folder, settings)
     return begin(new_run_folder(folder), settings, build_engine(settings, load_task(settings.task)))
-
-
-async def _search(session: Session) -> None:
-    settings = session.settings
-    with session.journal as journal:
-        async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
-            await Search(session.engine, evaluator, journal).run(settings.to_toml())
-    assert session.engine.elite is not None
-    write_best(session.folder, session.engine.elite)
 
 
 def figures_of(folder: Path) -> dict[str, Any]:
@@ -146,13 +149,14 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     with ProcessPoolExecutor(given.at_once, mp_context=get_context("spawn")) as pool:
         searches = [pool.submit(search, task, given.evaluations, given.out) for task in given.tasks]
-        for each in searches:
-            print(f"{each.result()} searched", file=sys.stderr, flush=True)
+        for done, each in enumerate(as_completed(searches), start=1):
+            print(f"{each.result()} searched, {done} of {len(searches)}", file=sys.stderr, flush=True)
     tasks = {task: figures_of(given.out / task) for task in given.tasks}
     figures = {"target": "gfx942", "workers": WORKERS, "at_once": given.at_once, **summary(tasks)}
     show(tasks)
     for name, value in figures.items():
         print(f"{name:34} {value}")
+    print(write_results("suite", {**figures, "by_task": tasks}, given.out))
     print(write_results("suite", {**figures, "by_task": tasks}))
 
 

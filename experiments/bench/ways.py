@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import msgspec
 import optuna
 
 from evo.budget import Budget
@@ -21,8 +22,8 @@ from evo.evaluation import Evaluation
 from evo.making import make, malformed
 from evo.objective import Individual, assess, geometric_speedup
 from evo.protocols import Draft, Operator
-from evo.settings import SearchSettings
 from evo.task import Task
+from experiments.settings import parse_settings
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.family import Backend
 from operators.rewrites.tunables import Tunable, tunables, with_values
@@ -40,19 +41,30 @@ REDRAWS = 20
 WORTHLESS = -10.0  # log2 of the speed-up that TPE is told of a kernel that did not pass
 
 
-async def ours(task: Task, baseline: Evaluation, judge: Judge, seed: int, kernels: int) -> None:
-    """Search as `kernevo run` does by default."""
-    settings = SearchSettings(seed=seed, budget=Budget(evaluations=kernels + 1))
-    operators = build_operators(OperatorSettings(), BACKEND)
-    portfolio = build_portfolio(OperatorSettings(), operators)
-    engine = Engine(task, settings, operators, portfolio, baseline.source, baseline.device)
-    while (proposal := engine.ask()) is not None:
-        candidate = await make(proposal, engine)
-        if candidate.kernel is None:
-            evaluation = malformed(candidate, baseline.source, baseline.device)
-        else:
-            evaluation = baseline if proposal.number == 0 else await judge(candidate.kernel)
-        engine.tell(candidate, evaluation)
+def ours_with(changes: Sequence[str]) -> Way:
+    """Return our search with `key=value` changes to its settings.
+
+    Raises:
+        SettingsError: an unknown key, or a value that does not fit.
+    """
+    settings = parse_settings('task = "any"', "the search's settings", changes)
+
+    async def way(task: Task, baseline: Evaluation, judge: Judge, seed: int, kernels: int) -> None:
+        """Search as `kernevo run` does by default, but for the changes."""
+        budget = Budget(evaluations=kernels + 1)
+        search = msgspec.structs.replace(settings.search, seed=seed, budget=budget)
+        operators = build_operators(settings.operators, BACKEND)
+        portfolio = build_portfolio(settings.operators, operators)
+        engine = Engine(task, search, operators, portfolio, baseline.source, baseline.device)
+        while (proposal := engine.ask()) is not None:
+            candidate = await make(proposal, engine)
+            if candidate.kernel is None:
+                evaluation = malformed(candidate, baseline.source, baseline.device)
+            else:
+                evaluation = baseline if proposal.number == 0 else await judge(candidate.kernel)
+            engine.tell(candidate, evaluation)
+
+    return way
 
 
 async def random_search(task: Task, baseline: Evaluation, judge: Judge, seed: int, kernels: int) -> None:
@@ -190,6 +202,8 @@ def _kernel(individual: Individual) -> Kernel:
     return individual.candidate.kernel
 
 
+OURS = "ours"
 WAYS: dict[str, Way] = {
-    "ours": ours, "random": random_search, "hill_climbing": hill_climbing, "optuna_tpe": tpe, "grid": grid,
+    OURS: ours_with(()), "random": random_search, "hill_climbing": hill_climbing, "optuna_tpe": tpe,
+    "grid": grid,
 }  # fmt: skip

@@ -90,7 +90,7 @@ class Tracer:
         if isinstance(able, Fault):
             return able
         [plan] = able[0].alternatives
-        traced = await stages.trace(kernel, task, described[0], plan, plan.choice)
+        traced = await stages.trace(kernel, task, described[0], plan)
         if isinstance(traced, Fault):
             return traced
         return Works(works_of(plan, traced, compiled.binaries, self._device), traced.fills)

@@ -45,6 +45,9 @@ class BufferTraffic(msgspec.Struct, frozen=True, kw_only=True):
         load_distinct_bytes, store_distinct_bytes: sectors that the program touches at least once.
         load_pieces, store_pieces: runs of neighbouring sectors that those which the program touches make up.
         unique_load_bytes, unique_store_bytes: distinct sectors of the *whole launch*, estimated.
+        most_load_bytes, most_store_bytes: what the whole launch touches at most, as far as the sample tells:
+            three standard errors above its mean. Of each program count the distinct sectors, or the bytes
+            that it asks for if they are fewer.
         window: for some numbers of consecutive programs, how many times one's sectors they load together.
         die_window: the same for programs that land on one die, where the dies take turns.
     """
@@ -61,6 +64,8 @@ class BufferTraffic(msgspec.Struct, frozen=True, kw_only=True):
     store_pieces: float = 0.0
     unique_load_bytes: float = 0.0
     unique_store_bytes: float = 0.0
+    most_load_bytes: float = 0.0
+    most_store_bytes: float = 0.0
     window: Window = ()
     die_window: Window = ()
 
@@ -137,10 +142,32 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         before: number of launches made before it.
         size_bytes: bytes that it writes.
+        buffer: the buffer's number within the call; None where it is not known.
     """
 
     before: int
     size_bytes: int
+    buffer: int | None = None
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """A buffer in which a call leaves its result.
+
+    Attributes:
+        buffer: the buffer's number within the call.
+        size_bytes: bytes of the result that lie in it.
+    """
+
+    buffer: int
+    size_bytes: int
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What one call does: its launches, the constant fills between them, and where the result lies."""
+
+    launches: tuple[LaunchTrace, ...]
+    fills: tuple[Fill, ...]
+    outputs: tuple[Output, ...]
 
 
 def windowed(window: Window, programs: float) -> float:

@@ -150,9 +150,11 @@ class Builder(InterpreterBuilder):  # type: ignore[misc]
 
     def cast_impl(self, src: TensorHandle, dst_type: Any) -> TensorHandle:
         """Convert element types; to a narrower float rounds to nearest even."""
-        values = widen(src)
+        values, target = widen(src), dst_type.scalar
         self.observer.compute("cast", values, True)
-        return narrow(values, dst_type.scalar)
+        if values.dtype == np.bool_ and not target.is_int1():
+            values = values.astype(np.float32 if is_narrow(target) else numpy_dtype(target))
+        return narrow(values, target)
 
     def create_fp_to_fp(self, src: TensorHandle, dst_type: Any, rounding_mode: Any) -> TensorHandle:
         """Convert floats, with the rounding that the kernel asks for."""

@@ -48,6 +48,7 @@ class Counts:
     buffers of hundreds of megabytes stay untouched. Integers are loaded and stored for real.
 
     Attributes:
+        touched_bytes: by (`load` or `store`, storage), the bytes that each program touched, if it did.
         first_loads: by storage, which of its loads was a program's first from it; the latest of all programs.
         stop_after: loads after which a program is followed no further.
     """
@@ -60,9 +61,11 @@ class Counts:
         self.dots: Counter[tuple[int, int, int, str, str]] = Counter()
         self.unique: dict[tuple[str, int], Ranges] = {}
         self.waiting: set[int] = set()
+        self.touched_bytes: dict[tuple[str, int], list[int]] = {}
         self.first_loads: dict[int, int] = {}
         self.stop_after: int | None = None
         self._touched: dict[tuple[str, int], Ranges] = {}
+        self._asked: Counter[tuple[str, int]] = Counter()
         self._loads_before = 0
 
     @property
@@ -74,6 +77,7 @@ class Counts:
     def begin_program(self) -> None:
         """Forget what the program before had touched."""
         self._touched = {}
+        self._asked.clear()
         self._loads_before = self.totals["loads"]
         self.waiting.clear()
 
@@ -84,9 +88,16 @@ class Counts:
         for key, (first, last) in self._touched.items():
             ranges = merge(np.concatenate(first), np.concatenate(last))
             touched[key] = ranges
-            self.traffic[f"{key[0]}_distinct", key[1]] += covered(*ranges) * self.device.sector_bytes
+            distinct = covered(*ranges) * self.device.sector_bytes
+            self.traffic[f"{key[0]}_distinct", key[1]] += distinct
+            self.touched_bytes.setdefault(key, []).append(min(distinct, self._asked[key]))
             self.traffic[f"{key[0]}_pieces", key[1]] += ranges[0].size
         return touched
+
+    @property
+    def wrote(self) -> bool:
+        """Whether any program stored anything."""
+        return bool(self.totals["stores"] + self.totals["atomics"])
 
     def access(self, kind: str, addresses: NDArray[Any], mask: Mask, dtype: Any) -> bool:
         """Count an access; let integers pass."""
@@ -160,6 +171,7 @@ class Counts:
         self.totals["lane_accesses"] += seen.lane_accesses
         for direction in ("load", "store") if kind == "atomic" else (kind,):
             self.traffic[direction, at] += seen.requested
+            self._asked[direction, at] += seen.requested
             self.traffic[f"{direction}_sectors", at] += seen.sectors * self.device.sector_bytes
             first, last = self._touched.setdefault((direction, at), ([], []))
             first.append(seen.first)

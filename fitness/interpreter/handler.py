@@ -104,7 +104,9 @@ def trace(request: TraceRequest) -> TraceReply:
     _, failure = _guarded(
         lambda record: tracer.call(lambda: load_entry_point(request.source, request.entry_point), record), ""
     )
-    return TraceReply(launches=tuple(tracer.launches), fills=tuple(tracer.fills), failure=failure)
+    return TraceReply(
+        launches=tuple(tracer.launches), fills=tuple(tracer.fills), outputs=tracer.outputs, failure=failure
+    )
 
 
 def _guarded(call: Callable[[Callable[[HostRecord], None]], Any], case: str) -> tuple[Any, Failure | None]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from fitness.costmodel.trace import Fill, LaunchTrace
+from fitness.costmodel.trace import Fill, LaunchTrace, Output
 from fitness.plan import Number, StridedData, TensorData, TensorSpec
 
 CaseInput = StridedData | Number | None
@@ -47,7 +47,10 @@ class TraceRequest(msgspec.Struct, frozen=True, kw_only=True, tag="trace"):
         source, entry_point, arch, choice: as in `CheckRequest`.
         inputs: the workload's; floating tensors as specifications (they read as zero), integers with values.
         samples: programs to interpret whole, a launch.
+        most_work: work to interpret a launch, in `Counts.work`; once that much is done, no further pair of
+            programs is sampled.
         seed: which ones.
+        mutates: numbers of the inputs that the task changes in place.
     """
 
     source: str
@@ -56,7 +59,9 @@ class TraceRequest(msgspec.Struct, frozen=True, kw_only=True, tag="trace"):
     choice: int
     inputs: tuple[TraceInput, ...]
     samples: int = 4
+    most_work: int = 50_000_000
     seed: int = 0
+    mutates: tuple[int, ...] = ()
 
 
 Request = CheckRequest | TraceRequest
@@ -135,10 +140,14 @@ class CheckReply(msgspec.Struct, frozen=True, kw_only=True, tag="checked"):
 
 
 class TraceReply(msgspec.Struct, frozen=True, kw_only=True, tag="traced"):
-    """What the launches do, in order, and the fills between them; with a failure, those before it."""
+    """What the launches do, in order, the fills between them, and where the result lies.
+
+    With a failure, what there was before it.
+    """
 
     launches: tuple[LaunchTrace, ...]
     fills: tuple[Fill, ...] = ()
+    outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
 
 

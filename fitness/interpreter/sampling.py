@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 Index = tuple[int, int, int]
 
@@ -37,3 +38,18 @@ def sampled_programs(grid: Index, samples: int, rng: random.Random) -> list[Inde
         for x, y, z in (first, mirrored):
             found[x, y, z] = None
     return list(found)
+
+
+def at_most(values: Sequence[int], sampled: int, total: int) -> float:
+    """Return three standard errors above the mean of a sample, which is the mean itself where all is known.
+
+    Args:
+        values: what was seen; the rest of the sample has 0.
+        sampled: size of the sample, at least 1.
+        total: how many there are in all.
+    """
+    mean = sum(values) / sampled
+    if sampled < 2 or sampled >= total:
+        return mean
+    squares = sum((each - mean) ** 2 for each in values) + (sampled - len(values)) * mean**2
+    return mean + 3 * math.sqrt(squares / (sampled - 1) / sampled)

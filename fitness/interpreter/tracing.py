@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from fitness.costmodel.trace import BufferTraffic, Fill, LaunchTrace
+from fitness.costmodel.trace import BufferTraffic, Fill, LaunchTrace, Output
 from fitness.devices import Device
 from fitness.host import ALLOCATIONS, FILLED, FILLS_IN_PLACE, HostRecord, host_rules
 from fitness.interpreter.builder import Observer
+from fitness.interpreter.check import plain_tensors
 from fitness.interpreter.counting import Counts
 from fitness.interpreter.forwarding import Forwarding
 from fitness.interpreter.memory import clear, input_of
 from fitness.interpreter.messages import TraceRequest
-from fitness.interpreter.sampling import sampled_programs
+from fitness.interpreter.sampling import at_most, sampled_programs
 from fitness.interpreter.session import Launch, interpreting
 from fitness.interpreter.sharing import Touched, differ, observe_sharing
 
-MOST_WORK = 50_000_000
-"""Work to interpret a launch, in `Counts.work`; once that much is done, no further pair is sampled."""
-MOST_WORK_ALONE = 8 * MOST_WORK
-"""If a pair's first program takes that much already, the second one is not sampled either."""
+ALONE = 8
+"""If a pair's first program takes so many times the work allowed, the second one is not sampled either."""
+
+SAMPLES_OF_IDLE = 128
+"""Programs to sample where the first few wrote nothing: most of a grid may have nothing to do."""
 
 
 class Tracer:
@@ -32,6 +35,7 @@ class Tracer:
     Attributes:
         launches: one trace a launch so far.
         fills: constant fills so far.
+        outputs: where the result lies, once the entry point has returned.
     """
 
     def __init__(self, device: Device, request: TraceRequest) -> None:
@@ -39,6 +43,7 @@ class Tracer:
         self.request = request
         self.launches: list[LaunchTrace] = []
         self.fills: list[Fill] = []
+        self.outputs: tuple[Output, ...] = ()
         self.forwarding = Forwarding()
         self._random = random.Random(request.seed)
         self._numbers: dict[int, int] = {}
@@ -53,7 +58,7 @@ class Tracer:
         """Call the entry point, loaded by `load` under the host's rules, on the request's inputs.
 
         Raises:
-            Exception: whatever the candidate raises.
+            Exception: whatever the candidate raises, `NotPlain`.
         """
         arguments = [input_of(value) for value in self.request.inputs]
         for argument in arguments:
@@ -64,20 +69,16 @@ class Tracer:
             host_rules(self.device, self.request.choice, "cpu", self._allocated) as host,
         ):
             record(host)
-            load()(*arguments)
+            returned = load()(*arguments)
+        mutated = [arguments[number] for number in self.request.mutates]
+        self.outputs = self._placed([*mutated, *plain_tensors(returned)])
 
     def run(self, launch: Launch) -> None:
         """Sample programs of a launch, count what they do, and look at what neighbours share."""
         total = launch.grid[0] * launch.grid[1] * launch.grid[2]
-        counts = Counts(self.device, launch.kernel, launch.storages)
-        touched: list[Touched] = []
-        self.forwarding.to = counts
-        for program in sampled_programs(launch.grid, self.request.samples, self._random):
-            counts.begin_program()
-            launch.execute(*program)
-            touched.append(counts.end_program())
-            if counts.work > (MOST_WORK_ALONE if len(touched) % 2 else MOST_WORK):
-                break
+        counts, touched = self._sampled(launch, self.request.samples)
+        if not counts.wrote and len(touched) < min(total, SAMPLES_OF_IDLE):
+            counts, touched = self._sampled(launch, SAMPLES_OF_IDLE)
         windows = observe_sharing(launch, self.device, self.forwarding, counts.first_loads, self._random)
         sampled = max(1, len(touched))
         self.launches.append(
@@ -92,6 +93,19 @@ class Tracer:
             )
         )
 
+    def _sampled(self, launch: Launch, samples: int) -> tuple[Counts, list[Touched]]:
+        """Run so many programs of a launch, fewer if they take long; return what they did."""
+        counts = Counts(self.device, launch.kernel, launch.storages)
+        touched: list[Touched] = []
+        self.forwarding.to = counts
+        for program in sampled_programs(launch.grid, samples, self._random):
+            counts.begin_program()
+            launch.execute(*program)
+            touched.append(counts.end_program())
+            if counts.work > self.request.most_work * (ALONE if len(touched) % 2 else 1):
+                break
+        return counts, touched
+
     def _traffic(
         self, counts: Counts, touched: list[Touched], windows: Any, total: int
     ) -> list[BufferTraffic]:
@@ -102,12 +116,16 @@ class Tracer:
             storage = counts.bounds.storages[at] if at >= 0 else None
             size = storage.size_bytes if storage else sum(each.size_bytes for each in counts.bounds.storages)
             mean = {name: count / sampled for (name, where), count in counts.traffic.items() if where == at}
+            programs = {kind: total if differ(touched, kind, at) else 1 for kind in ("load", "store")}
             unique = {
+                kind: min(float(size), mean.get(f"{kind}_distinct", 0.0) * count)
+                for kind, count in programs.items()
+            }
+            most = {
                 kind: min(
-                    float(size),
-                    mean.get(f"{kind}_distinct", 0.0) * (total if differ(touched, kind, at) else 1),
+                    float(size), at_most(counts.touched_bytes.get((kind, at), []), sampled, total) * count
                 )
-                for kind in ("load", "store")
+                for kind, count in programs.items()
             }
             window, die_window = windows.get(at, ((), ()))
             rows.append(
@@ -120,10 +138,20 @@ class Tracer:
                     store_distinct_bytes=mean.get("store_distinct", 0.0),
                     load_pieces=mean.get("load_pieces", 0.0), store_pieces=mean.get("store_pieces", 0.0),
                     unique_load_bytes=unique["load"], unique_store_bytes=unique["store"],
+                    most_load_bytes=most["load"], most_store_bytes=most["store"],
                     window=window, die_window=die_window,
                 )
             )  # fmt: skip
         return rows
+
+    def _placed(self, tensors: list[torch.Tensor]) -> tuple[Output, ...]:
+        """Return which buffers the tensors lie in, and how much of each they are at most."""
+        sizes: Counter[int] = Counter()
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            number = self._number(storage.data_ptr())
+            sizes[number] = min(storage.nbytes(), sizes[number] + tensor.numel() * tensor.element_size())
+        return tuple(Output(buffer=number, size_bytes=size) for number, size in sizes.items())
 
     def _number(self, address: int) -> int:
         """Return the number of the buffer at an address."""
@@ -137,7 +165,8 @@ class Tracer:
             clear(result)
         if operation in FILLED | FILLS_IN_PLACE:
             size = result.numel() * result.element_size()
-            self.fills.append(Fill(before=len(self.launches), size_bytes=size))
+            number = self._number(result.untyped_storage().data_ptr())
+            self.fills.append(Fill(before=len(self.launches), size_bytes=size, buffer=number))
 
 
 _MEANS = (

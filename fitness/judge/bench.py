@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from evo.evaluation import Stage, Status
 from fitness.judge.checking import check_all
 from fitness.judge.driver import DriverError
@@ -43,7 +45,8 @@ class Bench:
             self._enter(Stage.CHECK, request)
             try:
                 return self._judge(request, held)
-            except NoRoom as error:
+            except (NoRoom, torch.OutOfMemoryError) as error:
+                self._machine.forget()
                 return self._refused(request, Status.OUT_OF_RESOURCES, str(error))
             # The boundary of the process: references, torch and the driver raise what they like.
             except Exception as error:  # noqa: BLE001

@@ -1,7 +1,8 @@
-"""Single timed calls: on new inputs and poisoned memory, enqueued while the device idles.
+"""Timed calls: on new inputs and poisoned memory, all enqueued before the first of them is waited for.
 
-Where this process was held up while it enqueued, the device may have had to wait for it: that call says
-nothing of the kernel and is taken again, on inputs that are new once more.
+What is timed is enqueued while the device idles. Where this process was held up for longer than that, the
+device may have had to wait for it: those calls say nothing of the kernel and are taken again, on other
+inputs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evo.task import Task, Workload
-from fitness.judge.gpu import Machine
+from fitness.judge.gpu import Clock, Machine
 from fitness.judge.memory import POISONS
 from fitness.judge.replay import Replay
 from fitness.messages import NORMAL, Case
@@ -23,7 +24,7 @@ DELAY_US = 20.0
 DELAY_US_PER_STEP = 12.0
 """Idle time before what is timed: longer than this process takes to enqueue it, if nothing holds it up."""
 TAKES = 3
-"""How often a call is taken at most; the device idles twice as long each time."""
+"""How often calls are taken at most; the device idles twice as long each time."""
 
 
 class Side:
@@ -38,13 +39,27 @@ class Side:
         return [self.replays[(first + number) % len(self.replays)] for number in range(count)]
 
 
-class Called(msgspec.Struct, frozen=True):
-    """One timed call or series.
+class Series(msgspec.Struct, frozen=True):
+    """Calls of one side to be timed together.
 
     Attributes:
-        milliseconds: a call.
-        last: the last call.
-        case: what its inputs were made from.
+        side: whose.
+        slot: where the first runs; the others in the slots that follow.
+        cases: what the inputs of each are made from.
+    """
+
+    side: Side
+    slot: int
+    cases: tuple[Case, ...]
+
+
+class Called(msgspec.Struct, frozen=True):
+    """A series that was timed.
+
+    Attributes:
+        milliseconds: all of it.
+        last: its last call.
+        case: what the inputs of that were made from.
         late: whether the device may have waited for this process, however often it was taken.
     """
 
@@ -52,13 +67,6 @@ class Called(msgspec.Struct, frozen=True):
     last: Replay
     case: Case
     late: bool
-
-
-class Marked(msgspec.Struct, frozen=True):
-    """What two marks of the device's clock say: milliseconds, and whether all was enqueued in time."""
-
-    milliseconds: float
-    in_time: bool
 
 
 class Caller:
@@ -70,47 +78,40 @@ class Caller:
         self._machine = machine
         self._random = rng
 
-    def cold(self, side: Side, slot: int, workload: Workload) -> Called:
-        """Time one call on a flushed cache."""
-        (replay,) = side.take(slot, 1)
+    def fresh(self, workload: Workload, count: int = 1) -> tuple[Case, ...]:
+        """Return cases whose inputs no call has seen."""
+        return tuple(Case(workload, NORMAL, self._random.getrandbits(63)) for _ in range(count))
+
+    def timed(self, series: Sequence[Series], is_cold: bool) -> list[Called]:
+        """Time series one after the other, each on a flushed cache if it is to be cold."""
         for take in range(TAKES):
-            case = self._prepared(replay, workload)
+            marked = [self._enqueued(each, is_cold, take) for each in series]
+            if not any(late for _, late in marked):
+                break
+            if take + 1 < TAKES:
+                series = [self._renewed(each) for each in series]
+        return [
+            Called(clock.milliseconds(), each.side.take(each.slot, len(each.cases))[-1], each.cases[-1], late)
+            for each, (clock, late) in zip(series, marked, strict=True)
+        ]
+
+    def _renewed(self, series: Series) -> Series:
+        """Return a series on other inputs: those that it ran on were seen."""
+        return msgspec.structs.replace(series, cases=self.fresh(series.cases[0].workload, len(series.cases)))
+
+    def _enqueued(self, series: Series, is_cold: bool, take: int) -> tuple[Clock, bool]:
+        """Enqueue a series; return what will tell its time, and whether it came too late."""
+        replays = series.side.take(series.slot, len(series.cases))
+        for replay, case in zip(replays, series.cases, strict=True):
+            replay.prepare(inputs_of(self._task, case, str(self._machine.device)), POISONS[0])
+        if is_cold:
             self._machine.flush()
-            marked = self._marked([replay], side.steps, take)
-            if marked.in_time:
-                break
-        return Called(marked.milliseconds, replay, case, not marked.in_time)
-
-    def warm(self, side: Side, slot: int, workload: Workload, calls: int) -> Called:
-        """Time so many calls against twice as many; each has memory and inputs of its own."""
-        for take in range(TAKES):
-            totals = []
-            for count in (calls, 2 * calls):
-                replays = side.take(slot, count)
-                cases = [self._prepared(each, workload) for each in replays]
-                totals.append(self._marked(replays, side.steps, take))
-            late = not all(each.in_time for each in totals)
-            if not late:
-                break
-        short, long = (each.milliseconds for each in totals)
-        milliseconds = (long - short) / calls if long > short else long / (2 * calls)
-        return Called(milliseconds, replays[-1], cases[-1], late)
-
-    def _prepared(self, replay: Replay, workload: Workload) -> Case:
-        """Write inputs that no call has seen, and poison; return what they were made from."""
-        case = Case(workload, NORMAL, self._random.getrandbits(63))
-        replay.prepare(inputs_of(self._task, case, str(self._machine.device)), POISONS[0])
-        return case
-
-    def _marked(self, replays: Sequence[Replay], steps: int, take: int) -> Marked:
-        """Time all these runs together."""
-        idle_us = (DELAY_US + DELAY_US_PER_STEP * steps * len(replays)) * 2**take
+        idle_us = (DELAY_US + DELAY_US_PER_STEP * series.side.steps * len(replays)) * 2**take
         clock = self._machine.clock()
         began = time.perf_counter()
         self._machine.delay(idle_us)
         clock.start()
-        for each in replays:
-            each.run()
+        for replay in replays:
+            replay.run()
         clock.stop()
-        taken_us = 1e6 * (time.perf_counter() - began)
-        return Marked(clock.milliseconds(), taken_us <= idle_us)
+        return clock, 1e6 * (time.perf_counter() - began) > idle_us

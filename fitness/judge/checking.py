@@ -1,17 +1,23 @@
-"""Correctness on the device: every case is run twice, on poisoned memory, and held against the reference.
+"""Correctness on the device: cases are run on poisoned memory and held against the reference.
 
-Inputs come from the CPU, outputs go back to it, and only there, only then is the expected result computed: in
-no moment does the device hold it.
+Small cases are run twice. Their inputs come from the CPU, outputs go back to it, and only there, only then is
+the expected result computed. At the timed sizes that would take too long: the reference runs on the device,
+once the outputs were taken, and is wiped. In no moment of a call does the device hold its answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
 import torch
 
 from evo.evaluation import Stage, Status
 from evo.task import Task
 from fitness.judge.gpu import Machine
-from fitness.judge.memory import POISONS, Arena, Layout
+from fitness.judge.large import large_cases
+from fitness.judge.layout import Layout
+from fitness.judge.memory import POISONS, Arena
 from fitness.judge.messages import Ask, Subject
 from fitness.judge.replay import Replay, same_bits
 from fitness.messages import Case
@@ -28,6 +34,35 @@ class Correct:
         self.repeats = repeats
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """One case to run.
+
+    Attributes:
+        choice: the autotune choice.
+        case: what its inputs are made from.
+        device: where they are made, and where the reference runs.
+        poisons: what stands in fresh memory, a run each.
+    """
+
+    choice: int
+    case: Case
+    device: str
+    poisons: tuple[int, ...]
+
+
+def trials_of(request: Ask, device: str) -> Iterator[Trial]:
+    """Yield all trials of a request: its own cases, then, unless there are none, those at the timed sizes.
+
+    Those have the one pattern in fresh memory that timed calls do not have.
+    """
+    for checks in request.checks:
+        for case in checks.cases:
+            yield Trial(checks.choice, case, "cpu", POISONS)
+    if request.checks:
+        for choice, case in large_cases(request):
+            yield Trial(choice, case, device, POISONS[1:])
+
+
 def check_all(request: Ask, machine: Machine, arena: Arena) -> Correct | Fault:
     """Run all checks of a request.
 
@@ -35,28 +70,21 @@ def check_all(request: Ask, machine: Machine, arena: Arena) -> Correct | Fault:
         DriverError: the device refuses a launch.
         RuntimeError: the device failed, or has too little memory.
     """
-    total = sum(len(each.cases) for each in request.checks)
-    passed, repeats = 0, True
-    for checks in request.checks:
-        for case in checks.cases:
-            plan = plan_for(request.candidate, case.workload.name, checks.choice)
-            fault = None
-            if plan is None:
-                fault = Fault(
-                    status=Status.REJECTED, stage=Stage.CHECK,
-                    feedback=f"{case.name}: there is no plan of choice {checks.choice}",
-                )  # fmt: skip
-            else:
-                told = _check(request, plan, case, machine, arena)
-                fault = told if isinstance(told, Fault) else None
-                repeats = repeats and told is True
-            if fault is not None:
-                return Fault(
-                    status=fault.status, stage=fault.stage, feedback=fault.feedback, checks_passed=passed,
-                    checks_total=total,
-                )  # fmt: skip
-            passed += 1
-    return Correct(total, repeats)
+    trials = list(trials_of(request, str(machine.device)))
+    repeats = True
+    for passed, trial in enumerate(trials):
+        plan = plan_for(request.candidate, trial.case.workload.name, trial.choice)
+        if plan is None:
+            told: bool | Fault = Fault(
+                status=Status.REJECTED, stage=Stage.CHECK,
+                feedback=f"{trial.case.name}: there is no plan of choice {trial.choice}",
+            )  # fmt: skip
+        else:
+            told = _check(request, plan, trial, machine, arena)
+        if isinstance(told, Fault):
+            return msgspec.structs.replace(told, checks_passed=passed, checks_total=len(trials))
+        repeats = repeats and told
+    return Correct(len(trials), repeats)
 
 
 def plan_for(subject: Subject, workload: str, choice: int) -> Plan | None:
@@ -65,26 +93,34 @@ def plan_for(subject: Subject, workload: str, choice: int) -> Plan | None:
     return next((plan for plan in plans if plan.choice == choice), None)
 
 
-def _check(request: Ask, plan: Plan, case: Case, machine: Machine, arena: Arena) -> bool | Fault:
-    """Run one case twice; return whether both gave the same bits, or what is wrong."""
+def _check(request: Ask, plan: Plan, trial: Trial, machine: Machine, arena: Arena) -> bool | Fault:
+    """Run one case as often as there are poisons; return whether all gave the same bits, or what is wrong."""
     layout = Layout.of(plan)
     (slot,) = arena.slots([layout], 1, machine.memory_bytes())
     binaries = {each.kernel: each for each in request.candidate.binaries}
-    replay = Replay(plan, binaries, slot.place(layout), machine, request.mutated)
-    runs = []
-    for poison in POISONS:
-        replay.prepare(inputs_of(request.task, case), poison)
+    (placed,) = slot.place([layout])
+    replay = Replay(plan, binaries, placed, machine, request.mutated)
+    task, case, device = request.task, trial.case, trial.device
+    first: tuple[torch.Tensor, ...] | None = None
+    repeats = True
+    for poison in trial.poisons:
+        replay.prepare(inputs_of(task, case, device), poison)
         replay.run()
         machine.wait()
-        outputs = tuple(each.cpu() for each in replay.outputs())
-        fault = disturbance(replay, request.task, case, "cpu")
+        outputs = tuple(each.to(device) for each in replay.outputs())
+        fault = disturbance(replay, task, case, device)
         if fault:
             return fault
-        wrong = fault_in(request.task, case, outputs)
+        if first is not None and all(map(same_bits, first, outputs)):
+            continue  # what was right once is right again
+        wrong = fault_in(task, case, outputs, device)
+        if device != "cpu":
+            machine.release()
         if wrong:
             return Fault(status=Status.WRONG, stage=Stage.CHECK, feedback=wrong)
-        runs.append(outputs)
-    return all(same_bits(one, other) for one, other in zip(*runs, strict=True))
+        repeats = first is None
+        first = first or outputs
+    return repeats
 
 
 def disturbance(replay: Replay, task: Task, case: Case, device: str) -> Fault | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
 
 from evo.evaluation import Stage, Status
 from fitness.judge.arguments import packed_values
-from fitness.judge.memory import Layout
+from fitness.judge.layout import Layout
 from fitness.judge.messages import Subject
 from fitness.messages import Binary
-from fitness.plan import Captured, Launch, Plan, View
-from fitness.plan_check import malformed
+from fitness.plan import Captured, Fill, Launch, Plan, View
+from fitness.plan_check import ITEM_BYTES, buffer_sizes, malformed
 from fitness.verdicts import Fault
 
 LARGEST_THREADS = 1024
@@ -47,7 +50,7 @@ def _fault_of(
     where = f"workload {captured.workload}"
     if plan.workload != captured.workload:
         return _rejected(f"{where}: a plan is of workload {plan.workload}")
-    fault = malformed(plan) or next(_bad_aliases(plan, mutated), None)
+    fault = malformed(plan) or next(_bad_aliases(plan, mutated), None) or next(_bad_writes(plan), None)
     for launch in () if fault else plan.launches:
         fault = fault or _bad_launch(plan, launch, binaries)
     if fault:
@@ -76,6 +79,28 @@ def _bad_aliases(plan: Plan, mutated: tuple[int, ...]) -> Iterator[str]:
     for number in mutated:
         if not (0 <= number < len(plan.inputs) and isinstance(plan.inputs[number], View)):
             yield f"input {number} is to be changed in place, which is no tensor"
+
+
+def _bad_writes(plan: Plan) -> Iterator[str]:
+    """Yield which fills and outputs the judge could not carry out or copy: they would cost it its process."""
+    sizes = buffer_sizes(plan)
+    for number, output in enumerate(plan.outputs):
+        if _repeats(output, sizes):
+            yield f"output {number} of shape {output.shape} holds elements more than once"
+    for step in plan.steps:
+        if not isinstance(step, Fill):
+            continue
+        if _repeats(step.view, sizes):
+            yield f"a fill of shape {step.view.shape} holds elements more than once"
+        try:
+            torch.empty(1, dtype=getattr(torch, step.view.dtype)).fill_(step.value)
+        except (RuntimeError, OverflowError) as error:
+            yield f"a fill of {step.view.dtype} with {step.value!r}: {error}"
+
+
+def _repeats(view: View, sizes: Mapping[int, int]) -> bool:
+    """Return whether a view has more elements than its buffer has room for."""
+    return math.prod(view.shape) * ITEM_BYTES[view.dtype] > sizes[view.buffer]
 
 
 def _aliased_output(plan: Plan) -> int | None:

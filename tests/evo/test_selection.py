@@ -14,7 +14,6 @@ from evo.archive import archive
 from evo.candidate import Candidate, Proposal
 from evo.evaluation import Status
 from evo.objective import Individual, KernelFitness, assess
-from evo.settings import Selection
 from tests.standins import kernel_of, measured, verdict
 
 BASELINE = verdict(kernel_of(10))
@@ -101,7 +100,7 @@ def timed(number: int, wide: float, tall: float) -> Individual:
     return assess(plain.candidate, evaluation, BASELINE)
 
 
-@pytest.mark.parametrize("how", list(Selection))
+@pytest.mark.parametrize("how", selection.SELECTORS)
 @given(pool=individuals, count=st.integers(0, 6), size=st.integers(1, 4), seed=st.integers(0, 99))
 def test_every_selector_returns_distinct_individuals_from_its_own_randomness(how, pool, count, size, seed):
     select = selection.SELECTORS[how]

@@ -13,11 +13,12 @@ from evo.evaluation import Stage, Status
 from evo.task import Role
 from experiments.suites.loader import load_task
 from fitness.cases import draw_cases
+from fitness.costmodel.trace import Trace
 from fitness.interpreter.messages import CaseResult, CheckReply, TraceReply
 from fitness.messages import Captures, Compiled
 from fitness.plan import Captured, KernelIR, Launch, Plan, View
 from fitness.settings import StageLimits
-from fitness.stages import Checked, Compilation, Stages, Traced
+from fitness.stages import Checked, Compilation, Stages
 from fitness.verdicts import Fault
 from tests.fitness.capturing import HEAD
 from tests.fitness.lab import LIMITS, SECRET, Lab
@@ -183,13 +184,13 @@ def test_a_forged_check_with_too_many_or_too_few_results_is_a_crash(lab: Lab) ->
         assert fault.status is (Status.WRONG if count == 3 else Status.CRASHED), fault.feedback
 
 
-def traced(lab: Lab, source: str, plan: Plan, limits: StageLimits = LIMITS) -> Traced | Fault:
-    async def trace() -> Traced | Fault:
+def traced(lab: Lab, source: str, plan: Plan, limits: StageLimits = LIMITS) -> Trace | Fault:
+    async def trace() -> Trace | Fault:
         stages = Stages(lab.rooms, "gfx942", limits)
         described = await stages.describe(FLIP)
-        return await stages.trace(Kernel(source), FLIP, described[-1], plan, 0)
+        return await stages.trace(Kernel(source), FLIP, described[-1], plan)
 
-    result: Traced | Fault = lab.run(trace())
+    result: Trace | Fault = lab.run(trace())
     return result
 
 
@@ -198,7 +199,7 @@ def test_a_trace_must_be_of_the_launches_that_were_captured(lab: Lab) -> None:
     assert isinstance(captured, tuple)
     plan = captured[-1].alternatives[0]
     good = traced(lab, FLIP.seed.source, plan)
-    assert isinstance(good, Traced), good
+    assert isinstance(good, Trace), good
     assert [each.grid for each in good.launches] == [launch.grid for launch in plan.launches]
     other = traced(lab, FLIP.seed.source.replace("BLOCK = 256", "BLOCK = 512"), plan)
     assert isinstance(other, Fault)

@@ -94,6 +94,13 @@ def test_bfloat16_arithmetic(room: Ask, expression: str, expected: object) -> No
     torch.testing.assert_close(output(check(room, ELEMENTWISE.format(expression), x)), expected(x))
 
 
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int32", "int8"])
+def test_booleans_that_became_numbers_add_up(room: Ask, kind: str) -> None:
+    x = torch.tensor([-1.0, 0.0, 2.0])
+    expression = f"((v > 0).to(tl.{kind}) + (v > -9).to(tl.{kind}) + (v < 9).to(tl.{kind})).to(tl.float32)"
+    assert output(check(room, ELEMENTWISE.format(expression), x)).tolist() == [2.0, 2.0, 3.0]
+
+
 def test_a_bfloat16_sum_is_one_of_values_not_of_bits(room: Ask) -> None:
     x = torch.randn(128).to(torch.bfloat16)
     got = output(check(room, ELEMENTWISE.format("v * 0 + tl.sum(v, axis=0)"), x))

@@ -75,3 +75,35 @@ def test_programs_that_take_long_are_sampled_in_one_pair(room: Ask) -> None:
     (launch,) = trace(room, TRIANGLE, "entry", spec(2048 * 16)).launches
     assert launch.sampled == 2
     assert launch.loads == (2048 + 1) / 2
+
+
+MOSTLY_IDLE = (
+    HEAD
+    + """
+@triton.jit
+def few(x_ptr, out_ptr, working, BLOCK: tl.constexpr):
+    if tl.program_id(0) >= working:
+        return
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out_ptr + at, tl.load(x_ptr + at))
+
+def entry(x):
+    out = torch.empty_like(x)
+    working = x.numel() // 64
+    few[(32 * working,)](x, out, working, BLOCK=64)
+    return out
+"""
+)
+
+
+def test_working_programs_are_looked_for_among_idle_ones(room: Ask) -> None:
+    # As in a product of groups: the grid is as large as the largest group would need for each.
+    (launch,) = trace(room, MOSTLY_IDLE, "entry", spec(64 * 300)).launches
+    stored = sum(each.unique_store_bytes for each in launch.buffers)
+    assert 0.5 < stored / (4 * 64 * 300) < 2
+
+
+def test_a_small_grid_of_idle_programs_is_run_whole(room: Ask) -> None:
+    source = MOSTLY_IDLE.replace("few[(32 * working,)]", "few[(9,)]").replace(">= working", ">= 0")
+    (launch,) = trace(room, source, "entry", spec(64)).launches
+    assert (launch.programs, launch.sampled, launch.buffers) == (9, 9, ())

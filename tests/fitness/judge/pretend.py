@@ -97,6 +97,13 @@ def large_wrong(x: int, y: int, n: int, broken: Broken) -> None:
         floats(y, n)[n // 2] = 0.0
 
 
+def careless(x: int, y: int, n: int, broken: Broken) -> None:
+    """Right on normal inputs, on large numbers only where it is checked."""
+    increment(x, y, n, broken)
+    if n > N and max(map(abs, floats(x, n))) > 50:
+        floats(y, n)[n // 2] = 0.0
+
+
 def remembers(x: int, y: int, n: int, broken: Broken) -> None:
     """Leaves a result alone that is there already."""
     if floats(y, 1)[0] != floats(y, 1)[0] or abs(floats(y, 1)[0]) > 1e30:
@@ -111,6 +118,10 @@ def refused(x: int, y: int, n: int, broken: Broken) -> None:
     raise DriverError("cuLaunchKernel", "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701)")
 
 
+def hoards(x: int, y: int, n: int, broken: Broken) -> None:
+    raise torch.OutOfMemoryError("tried to allocate more than there is")
+
+
 def hangs(x: int, y: int, n: int, broken: Broken) -> None:
     signal.pause()
 
@@ -122,8 +133,8 @@ def dies(x: int, y: int, n: int, broken: Broken) -> None:
 KERNELS: dict[str, Callable[[int, int, int, Broken], None]] = {
     each.__name__: each
     for each in (
-        increment, nothing, twice, slow, beyond, before, modifies, large_wrong, remembers, faults, refused,
-        hangs, dies,
+        increment, nothing, twice, slow, beyond, before, modifies, large_wrong, careless, remembers, faults,
+        refused, hoards, hangs, dies,
     )
 }  # fmt: skip
 

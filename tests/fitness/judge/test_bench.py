@@ -68,6 +68,7 @@ def test_the_fastest_alternative_is_picked_and_frozen() -> None:
         ("modifies", Status.WRONG, Stage.CHECK, "input 0 was modified"),
         ("large_wrong", Status.WRONG, Stage.TIME, "timed call"),
         ("refused", Status.OUT_OF_RESOURCES, Stage.CHECK, "LAUNCH_OUT_OF_RESOURCES"),
+        ("hoards", Status.OUT_OF_RESOURCES, Stage.CHECK, "more than there is"),
     ],
 )
 def test_what_a_bad_kernel_is_told(kernel: str, status: Status, stage: Stage, told: str) -> None:
@@ -75,6 +76,20 @@ def test_what_a_bad_kernel_is_told(kernel: str, status: Status, stage: Stage, to
     assert (reply.status, reply.stage, reply.ends) == (status, stage, False), reply.feedback
     assert told in reply.feedback
     assert reply.checks_passed <= reply.checks_total
+
+
+def with_families(asked: Ask, *families: str) -> Ask:
+    return msgspec.structs.replace(asked, task=msgspec.structs.replace(asked.task, families=families))
+
+
+@pytest.mark.parametrize("kernels", [("careless",), ("increment", "careless")], ids=["alone", "alternative"])
+def test_every_family_is_met_at_the_timed_sizes(kernels: tuple[str, ...]) -> None:
+    assert judged(request(*kernels)).checks == 2
+    reply = refused(with_families(request(*kernels), "large", "zeros"))
+    assert (reply.status, reply.stage) == (Status.WRONG, Stage.CHECK), reply.feedback
+    assert "t/large" in reply.feedback
+    assert reply.checks_passed < reply.checks_total == 2 + 2 * len(kernels)
+    assert judged(with_families(request("increment"), "large", "zeros")).checks == 4
 
 
 @pytest.mark.parametrize("rules", [COLD, WARM], ids=["cold", "warm"])

@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evo.evaluation import Status
-from fitness.judge.memory import Layout
+from fitness.judge.layout import Layout
 from fitness.judge.messages import Subject
 from fitness.judge.refusal import refusal_of
-from fitness.plan import Allocate, Captured, Launch, Plan, View
+from fitness.plan import Allocate, Captured, Fill, Launch, Plan, View
 from fitness.verdicts import Fault
 from tests.fitness.judge.pretend import SIZES, plan, subject, view
 
@@ -79,6 +80,41 @@ def test_views_outside_of_their_buffers(bad: View, place: str) -> None:
             honest, steps=(allocate, msgspec.structs.replace(fill, view=bad), launch)
         )
     rejected(with_plan(forged))
+
+
+EMPTY_FAR_AWAY = changed(shape=(0,), offset=65)
+REPEATED = changed(shape=(2**40, 64), stride=(0, 1))
+
+
+@pytest.mark.parametrize("bad", [EMPTY_FAR_AWAY, changed(shape=(2**50, 0), stride=(64, 1))])
+def test_empty_views_begin_in_their_buffer_too(bad: View) -> None:
+    honest = plan("w", "increment")
+    launch = msgspec.structs.replace(LAUNCH, args=(view(0, 64), bad, 64))
+    rejected(with_plan(msgspec.structs.replace(honest, steps=(honest.steps[0], launch))))
+
+
+def test_an_output_that_repeats_its_elements_is_refused() -> None:
+    # A contiguous copy of it would need a device that there is not.
+    honest = plan("w", "increment")
+    assert "more than once" in rejected(with_plan(msgspec.structs.replace(honest, outputs=(REPEATED,))))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("int8", 1000), ("uint8", -(2**40)), ("int32", float("nan")), ("int64", 1e300), ("bool", 2**62)],
+)
+def test_a_fill_that_its_view_does_not_hold_is_refused(dtype: str, value: float) -> None:
+    honest = plan("w", "increment")
+    fill = Fill(changed(shape=(1,), dtype=dtype), value)
+    steps = (honest.steps[0], fill, honest.steps[2])
+    told = refusal(with_plan(msgspec.structs.replace(honest, steps=steps)))
+    try:
+        torch.empty(1, dtype=getattr(torch, dtype)).fill_(value)
+    except RuntimeError:
+        assert told is not None
+        assert told.status is Status.REJECTED
+    else:
+        assert told is None
 
 
 LAUNCH = Launch(0, (1, 1, 1), (view(0, 64), view(1, 64), 64))

@@ -12,7 +12,7 @@ from operators.bandit import BanditSettings
 from operators.llm.attempts import KINDS
 from operators.llm.settings import LlmSettings, ModelSettings
 from operators.rewrite_operator import RewriteOperator
-from operators.settings import REWRITES, OperatorSettings, OperatorWeights, build_operators
+from operators.settings import OperatorSettings, OperatorWeights, build_operators
 from tests.operators.llm.prompted import TARGET, Scripted, llm_settings
 
 NOBODY = Scripted(lambda request, proposal, turn: "")
@@ -25,7 +25,8 @@ def names(settings: OperatorSettings) -> set[str]:
 
 def test_the_rewrites_are_the_families_that_there_are():
     built = build_operators(OperatorSettings(weights=EVERY), "cuda")
-    assert {name for name, each in built.items() if isinstance(each, RewriteOperator)} == REWRITES
+    families = {name for name, each in built.items() if isinstance(each, RewriteOperator)}
+    assert families == set(OperatorWeights().by_name) - {"crossover", "tune", *KINDS}
 
 
 def test_operators_that_ask_models_are_there_where_models_are():
@@ -36,11 +37,9 @@ def test_operators_that_ask_models_are_there_where_models_are():
     }
 
 
-def test_all_rewrites_go_with_one_switch():
-    settings = OperatorSettings(rewrites=False, llm=llm_settings())
+def test_all_that_asks_no_model_goes_with_one_switch():
+    settings = OperatorSettings(rewrites=False, weights=EVERY, llm=llm_settings())
     assert names(settings) == set(KINDS)
-    crossing = OperatorSettings(rewrites=False, weights=EVERY)
-    assert names(crossing) == {"crossover", "tune"}
     with pytest.raises(SettingsError, match=r"operators\.rewrites = false, 0 models"):
         OperatorSettings(rewrites=False)
 

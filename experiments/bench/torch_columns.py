@@ -1,0 +1,96 @@
+"""What torch takes for a core task: its own operators (eager) and `torch.compile`, as graphs.
+
+`python -m experiments.bench.torch_columns TASK DEVICE` prints JSON: for each timed workload the median of
+cold calls in milliseconds, and the device's ceilings, a copy and a matrix product, seen in the same process.
+Graphs leave out what the host needs to dispatch, so that this is not what a kernel is compared with; what
+cannot be captured is called, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from evo.task import Role
+from experiments.suites.loader import load_task
+from fitness.judge.gpu import Gpu
+from fitness.messages import NORMAL, Case
+from fitness.reference import inputs_of, module_of
+
+CALLS = 40
+WARM_UPS = 3
+IDLE_US = 200.0
+COPIED_BYTES = 2 << 30
+PRODUCT = 8192
+
+
+def timed_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
+    """Return the median time of what `work` launches, cold, in milliseconds; and how it was run.
+
+    It is replayed as a graph; where it cannot be, since it waits for the device, it is called.
+    """
+    for _ in range(WARM_UPS):
+        work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph):
+            work()
+    except RuntimeError:
+        torch.cuda.synchronize()
+        return _cold_ms(gpu, work), "call"
+    return _cold_ms(gpu, graph.replay), "graph"
+
+
+def _cold_ms(gpu: Gpu, work: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(WARM_UPS + CALLS):
+        clock = gpu.clock()
+        gpu.flush()
+        gpu.delay(IDLE_US)
+        clock.start()
+        work()
+        clock.stop()
+        times.append(clock.milliseconds())
+    return statistics.median(times[WARM_UPS:])
+
+
+def ceilings(gpu: Gpu) -> dict[str, float]:
+    """Return bytes a second of a copy, read and written together, and operations a second of a product."""
+    source = torch.empty(COPIED_BYTES, dtype=torch.uint8, device=gpu.device)
+    target = torch.empty_like(source)
+    copy_ms, _ = timed_ms(gpu, lambda: target.copy_(source))
+    left, right = (torch.randn(PRODUCT, PRODUCT, device=gpu.device, dtype=torch.float16) for _ in range(2))
+    product_ms, _ = timed_ms(gpu, lambda: left @ right)
+    return {
+        "copy_bytes_per_s": 2e3 * COPIED_BYTES / copy_ms,
+        "product_flops_per_s": 2e3 * PRODUCT**3 / product_ms,
+    }
+
+
+def main(name: str, device: str) -> None:
+    """Print the figures."""
+    task, gpu = load_task(name), Gpu(device)
+    module = module_of(task.reference)
+    baseline = getattr(module, "baseline", None) or module.reference
+    workloads = {}
+    for workload in task.having(Role.TIME):
+        inputs = inputs_of(task, Case(workload, NORMAL, 1), device)
+        torch.compiler.reset()
+        compiled = torch.compile(baseline, dynamic=False)
+        eager_ms, eager_as = timed_ms(gpu, lambda: baseline(*inputs))  # noqa: B023
+        compiled_ms, compiled_as = timed_ms(gpu, lambda: compiled(*inputs))  # noqa: B023
+        workloads[workload.name] = {
+            "eager_ms": eager_ms, "eager_as": eager_as,
+            "compiled_ms": compiled_ms, "compiled_as": compiled_as,
+        }  # fmt: skip
+    print(json.dumps({"workloads": workloads, **ceilings(gpu)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
