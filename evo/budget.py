@@ -22,7 +22,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         generations: generations settled, that of the founders not included.
         wall_seconds: seconds that the run's sessions were active, added up.
         tokens: tokens that language models read and wrote.
-        dollars: their price. No proposal is asked that may cost more than is left of tokens or dollars.
+        dollars: their price.
+        llm_calls: requests that language models answered. No proposal is asked that may cost more than is
+            left of tokens, dollars or calls.
+        gpu_seconds: time that GPUs were held for the candidates settled, founders not counted; like all time
+            it ends no two runs alike.
         stagnant_evaluations: candidates settled in a row without a better elite.
         stagnant_generations: generations in a row without a better elite.
         target_speedup: speed-up over the seed kernel that is good enough.
@@ -36,6 +40,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     wall_seconds: float | None = None
     tokens: int | None = None
     dollars: float | None = None
+    llm_calls: int | None = None
+    gpu_seconds: float | None = None
     stagnant_evaluations: int | None = None
     stagnant_generations: int | None = None
     target_speedup: float | None = None
@@ -54,15 +60,18 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def holds(self, spend: Spend) -> bool:
         """Return whether a spend stays within the limits."""
-        return (self.tokens is None or spend.tokens <= self.tokens) and (
-            self.dollars is None or spend.dollars <= self.dollars
+        return (
+            (self.tokens is None or spend.tokens <= self.tokens)
+            and (self.dollars is None or spend.dollars <= self.dollars)
+            and (self.llm_calls is None or spend.calls <= self.llm_calls)
         )
 
     def share(self, spend: Spend) -> str:
         """Return in words how much of the limits was spent."""
         tokens = [] if self.tokens is None else [f"{spend.tokens} of {counted(self.tokens, 'token')}"]
         dollars = [] if self.dollars is None else [f"{spend.dollars:.6g} of {self.dollars:g} dollars"]
-        return " and ".join(tokens + dollars)
+        calls = [] if self.llm_calls is None else [f"{spend.calls} of {counted(self.llm_calls, 'LLM call')}"]
+        return " and ".join(tokens + dollars + calls)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +84,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         stagnant_evaluations: candidates settled since the elite last became better.
         stagnant_generations: generations since the elite last became better.
         speedup: the elite's speed-up over the seed kernel; None before the seed is settled.
+        gpu_seconds: time that GPUs were held for those settled, founders not counted.
         active_seconds: seconds that the run's sessions were active.
     """
 
@@ -84,6 +94,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     stagnant_evaluations: int = 0
     stagnant_generations: int = 0
     speedup: float | None = None
+    gpu_seconds: float = 0.0
     active_seconds: float = 0.0
 
 
@@ -130,6 +141,20 @@ def dollars_used(budget: Budget, standing: Standing) -> str | None:
     return f"{standing.spend.dollars:.6g} of {budget.dollars:g} dollars spent"
 
 
+def calls_made(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once the calls of language models are used."""
+    if budget.llm_calls is None or standing.spend.calls < budget.llm_calls:
+        return None
+    return f"{standing.spend.calls} of {counted(budget.llm_calls, 'LLM call')} made"
+
+
+def gpu_time_used(budget: Budget, standing: Standing) -> str | None:
+    """Return a reason once GPUs were held for long enough."""
+    if budget.gpu_seconds is None or standing.gpu_seconds < budget.gpu_seconds:
+        return None
+    return f"{standing.gpu_seconds:.4g} of {budget.gpu_seconds:g} GPU seconds used"
+
+
 def stalled(budget: Budget, standing: Standing) -> str | None:
     """Return a reason once too many candidates have left the elite the same."""
     if budget.stagnant_evaluations is None or standing.stagnant_evaluations < budget.stagnant_evaluations:
@@ -158,6 +183,8 @@ CHECKS: tuple[Check, ...] = (
     generations_made,
     tokens_used,
     dollars_used,
+    calls_made,
+    gpu_time_used,
     stalled,
     stagnated,
     time_used,

@@ -57,6 +57,7 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         tokens_in, tokens_out: tokens that a language model read and wrote.
         dollars: their price.
+        calls: requests that were answered, however often each was tried.
 
     Raises:
         ValueError: an amount that is negative or not finite.
@@ -65,10 +66,11 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens_in: int = 0
     tokens_out: int = 0
     dollars: float = 0.0
+    calls: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what nobody can have spent."""
-        if not (self.tokens_in >= 0 and self.tokens_out >= 0 and 0 <= self.dollars < math.inf):
+        if not (min(self.tokens_in, self.tokens_out, self.calls) >= 0 and 0 <= self.dollars < math.inf):
             raise ValueError(f"a spend must be finite and not negative, got {self}")
 
     @property
@@ -83,6 +85,7 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             tokens_in=self.tokens_in + other.tokens_in,
             tokens_out=self.tokens_out + other.tokens_out,
             dollars=self.dollars + other.dollars,
+            calls=self.calls + other.calls,
         )
 
     def at_least(self, other: Spend) -> Spend:
@@ -91,16 +94,21 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             tokens_in=max(self.tokens_in, other.tokens_in),
             tokens_out=max(self.tokens_out, other.tokens_out),
             dollars=max(self.dollars, other.dollars),
+            calls=max(self.calls, other.calls),
         )
 
     def __mul__(self, times: int) -> Spend:
         return Spend(
-            tokens_in=self.tokens_in * times, tokens_out=self.tokens_out * times, dollars=self.dollars * times
-        )
+            tokens_in=self.tokens_in * times, tokens_out=self.tokens_out * times,
+            dollars=self.dollars * times, calls=self.calls * times,
+        )  # fmt: skip
 
 
 FREE = Spend()
 """What whatever no model is asked for costs."""
+
+ONE_CALL = Spend(calls=1)
+"""What an answered request counts as, beside what it is paid for."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

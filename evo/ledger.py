@@ -47,10 +47,12 @@ class Ledger:
         self._portfolio = portfolio
         self._elite_generation = 0
         self._elite_settled = 0
+        self._gpu_seconds = 0.0
 
     def settle(self, candidate: Candidate, evaluation: Evaluation) -> Settled:
         """Give a candidate its final place: repeat or not, fitness, credit, elite. Islands do not change."""
         self.baseline = self.baseline or evaluation
+        self._gpu_seconds += evaluation.cost.gpu_seconds if candidate.proposal.generation else 0.0
         individual = assess(candidate, self.repeats.settle(candidate, evaluation), self.baseline)
         self.individuals.add(individual)
         parents = [self.individuals[number] for number in candidate.proposal.parents]
@@ -83,6 +85,7 @@ class Ledger:
             stagnant_evaluations=len(self.individuals) - self._elite_settled,
             stagnant_generations=max(stagnant, 0),
             speedup=None if self.elite is None else self.elite.speedup,
+            gpu_seconds=self._gpu_seconds,
         )
 
     def _crown(self, individual: Individual) -> bool:

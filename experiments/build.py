@@ -20,7 +20,7 @@ from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for, product_for
 from fitness.judge.messages import Fingerprint
-from fitness.judge.pool import open_judges
+from fitness.judge.pool import Judges, open_judges
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
@@ -191,10 +191,27 @@ async def open_evaluator(
 
 
 @contextlib.asynccontextmanager
+async def judges_for(settings: FitnessSettings) -> AsyncIterator[Judges | None]:
+    """Start the judges of the GPUs that the settings measure on, and yield them; None where they model one.
+
+    Raises:
+        UsageError: as `open_evaluator`.
+        JudgeError: as `open_evaluator`.
+    """
+    place = located(settings)
+    if not place.gpus:
+        yield None
+        return
+    async with open_judges(place.gpus, settings.judge.wall_seconds) as judges:
+        yield judges
+
+
+@contextlib.asynccontextmanager
 async def evaluator_in(
-    rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
-) -> AsyncIterator[SparingEvaluator]:
-    """Yield the evaluator of a run with this seed in rooms that are open.
+    rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None,
+    judges: Judges | None = None,
+) -> AsyncIterator[SparingEvaluator]:  # fmt: skip
+    """Yield the evaluator of a run with this seed in rooms that are open, with judges if those are open too.
 
     Raises:
         UsageError: as `open_evaluator`.
@@ -207,8 +224,9 @@ async def evaluator_in(
         if not place.gpus:
             evaluator = ModelledEvaluator(rooms, place.device, settings.limits, secret)
         else:
-            opened = open_judges(place.gpus, settings.judge.wall_seconds)
-            judges = await stack.enter_async_context(opened)
+            if judges is None:
+                opened = open_judges(place.gpus, settings.judge.wall_seconds)
+                judges = await stack.enter_async_context(opened)
             evaluator = MeasuredEvaluator(
                 rooms, judges, place.device, settings.limits, secret, settings.judge, anchor
             )

@@ -180,6 +180,31 @@ def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> in
 
 
 @cli.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the study.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the study; default runs/<name>.")
+@click.option("--plan", "way", flag_value="plan", help="Say what it will cost, and spend nothing.")
+@click.option("--pilot", "way", flag_value="pilot", help="Search a small slice; say how many seeds it takes.")
+@click.option("--simulate", "way", flag_value="simulate", help="Run it on paper, on what was fitted to runs.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that search; default half the cores.")
+@JSON
+def study(
+    config: Path,
+    changes: tuple[str, ...],
+    out: Path | None,
+    way: str | None,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Compare ways to search at equal budget, as CONFIG says; goes on where it stopped."""
+    from experiments import studies  # matplotlib and pyarrow take seconds to import
+
+    request = studies.Request(config=config, changes=changes, out=out, workers=workers)
+    ways = {"plan": studies.plan, "pilot": studies.pilot, "simulate": studies.simulate, None: studies.study}
+    return ways[way](request, _printer(as_json))
+
+
+@cli.command()
 @RUN
 @click.option("--count", type=click.IntRange(min=1), help="Requests to write at most; default all that wait.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write the batch to.")

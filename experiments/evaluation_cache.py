@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
@@ -12,11 +13,16 @@ import msgspec
 from evo.candidate import Kernel
 from evo.errors import RunFailure
 from evo.evaluation import Evaluation, Source, Status
-from evo.protocols import Evaluator
+from evo.protocols import Evaluator, KnownPlan, SparingEvaluator
 from evo.task import Task
 
 PATIENCE_SECONDS = 30.0
 LAYOUT = "CREATE TABLE IF NOT EXISTS evaluations (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
+
+
+def key_of(task: Task, kernel: Kernel, source: Source, device: str) -> str:
+    """Return what an evaluation is kept under."""
+    return f"{task.digest} {kernel.digest} {source} {device}"
 
 
 class EvaluationCache:
@@ -87,11 +93,31 @@ class CachingEvaluator:
         Raises:
             RunFailure: the cache cannot be used; or as the evaluator behind it.
         """
-        key = f"{task.digest} {kernel.digest} {self.source} {self.device}"
-        known = self._cache.get(key)
-        if known is not None:
-            return known
-        evaluation = await self._evaluator.evaluate(kernel, task)
-        if evaluation.status is not Status.TIMEOUT:
+        return await self._cached(
+            kernel, task, lambda: self._evaluator.evaluate(kernel, task), lambda _: None
+        )
+
+    async def evaluate_unless(self, kernel: Kernel, task: Task, known: KnownPlan) -> Evaluation:
+        """Return the verdict as `evaluate`, or what is known of the kernel's plan, which is not kept.
+
+        Raises:
+            RunFailure: as `evaluate`.
+        """
+        evaluator = self._evaluator
+        if not isinstance(evaluator, SparingEvaluator):
+            return await self.evaluate(kernel, task)
+        return await self._cached(kernel, task, lambda: evaluator.evaluate_unless(kernel, task, known), known)
+
+    async def _cached(
+        self, kernel: Kernel, task: Task, evaluate: Callable[[], Awaitable[Evaluation]], known: KnownPlan
+    ) -> Evaluation:
+        """Return what the cache holds, or the evaluation, kept if it was made whole and may be believed."""
+        key = key_of(task, kernel, self.source, self.device)
+        held = self._cache.get(key)
+        if held is not None:
+            return held
+        evaluation = await evaluate()
+        spared = evaluation.plan_digest is not None and known(evaluation.plan_digest) is not None
+        if evaluation.status is not Status.TIMEOUT and not spared:
             self._cache.put(key, evaluation)
         return evaluation

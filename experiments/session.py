@@ -16,7 +16,7 @@ from evo.fold import TASK, fold, inscribe, recorded_imports
 from evo.identity import IDENTITY, RunIdentity
 from evo.journal import Journal, JournalReader
 from evo.loop import Search
-from evo.protocols import Closing, Operator, Tracker
+from evo.protocols import Closing, Evaluator, Operator, Tracker
 from evo.records import Opened
 from evo.tables import is_blank
 from evo.task import Task
@@ -122,17 +122,28 @@ def _cancel(work: asyncio.Task[str | Paused | None]) -> None:
     work.cancel()
 
 
+async def conduct(
+    session: Session, evaluator: Evaluator, trackers: Sequence[Tracker] = ()
+) -> str | Paused | None:
+    """Search with an evaluator that is open, until the run stops or all waits; operators are closed.
+
+    Raises:
+        RunFailure: as `search`.
+    """
+    async with _closing(session.engine.operators.values()):
+        loop = Search(session.engine, evaluator, session.journal, trackers)
+        return await loop.run(session.settings.to_toml())
+
+
 async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
     located(settings.fitness)
     async with (
-        _closing(session.engine.operators.values()),
         open_rooms() as rooms,
         evaluator_in(rooms, settings.fitness, settings.search.seed, anchor) as evaluator,
     ):
-        search = Search(session.engine, evaluator, session.journal, trackers)
-        ending = await search.run(settings.to_toml())
+        ending = await conduct(session, evaluator, trackers)
         if isinstance(ending, str):
             await seek(settings, session.engine, session.journal, rooms)
         return ending

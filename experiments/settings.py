@@ -62,7 +62,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def to_toml(self) -> str:
         """Return all settings, defaults too, as TOML that `read_settings` takes."""
-        return tomli_w.dumps(_without_none(msgspec.to_builtins(self)))
+        return tomli_w.dumps(without_none(msgspec.to_builtins(self)))
 
 
 def read_settings(
@@ -94,9 +94,9 @@ def parse_settings(
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{what} is not TOML: {error}") from None
     for change in changes:
-        _apply(change, written)
-    _refuse_unknown(written, RunSettings, "")
-    _refuse_endless(written, "")
+        apply_change(change, written)
+    refuse_unknown(written, RunSettings, "")
+    refuse_endless(written, "")
     search = written.setdefault("search", {})
     if isinstance(search, dict):
         search.setdefault("seed", secrets.randbits(63))
@@ -105,7 +105,7 @@ def parse_settings(
     try:
         settings = msgspec.convert(written, RunSettings)
     except msgspec.ValidationError as error:
-        raise SettingsError(_in_words(str(error), written, what)) from None
+        raise SettingsError(in_words(str(error), written, what)) from None
     llm = settings.operators.llm
     if not llm.models:
         return settings
@@ -135,7 +135,7 @@ def flatten(settings: RunSettings) -> dict[str, str]:
     return flat
 
 
-def _apply(change: str, written: dict[str, Any]) -> None:
+def apply_change(change: str, written: dict[str, Any]) -> None:
     """Put one `key.of.setting=value` into the settings; the value is TOML, or else a plain string."""
     name, equals, text = change.partition("=")
     *tables, last = names = name.strip().split(".")
@@ -154,7 +154,7 @@ def _apply(change: str, written: dict[str, Any]) -> None:
     place[last] = value
 
 
-def _refuse_unknown(written: Mapping[str, Any], kind: type[msgspec.Struct], prefix: str) -> None:
+def refuse_unknown(written: Mapping[str, Any], kind: type[msgspec.Struct], prefix: str) -> None:
     """Refuse the first key that is no setting, and name the nearest one that is."""
     hints = get_type_hints(kind)
     for name, value in written.items():
@@ -164,19 +164,19 @@ def _refuse_unknown(written: Mapping[str, Any], kind: type[msgspec.Struct], pref
             raise SettingsError(f"unknown setting {prefix}{name}; {hint}")
         inner = hints[name]
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
-            _refuse_unknown(value, inner, f"{prefix}{name}.")
+            refuse_unknown(value, inner, f"{prefix}{name}.")
         [item, *_] = get_args(inner) or [None]
         if isinstance(item, type) and issubclass(item, msgspec.Struct) and isinstance(value, list):
             for place, each in enumerate(value):
                 if isinstance(each, dict):
-                    _refuse_unknown(each, item, f"{prefix}{name}[{place}].")
+                    refuse_unknown(each, item, f"{prefix}{name}[{place}].")
 
 
-def _refuse_endless(written: Mapping[str, Any], prefix: str) -> None:
+def refuse_endless(written: Mapping[str, Any], prefix: str) -> None:
     """Refuse `inf` and `nan`, which TOML can write and no setting can hold."""
     for name, value in written.items():
         if isinstance(value, dict):
-            _refuse_endless(value, f"{prefix}{name}.")
+            refuse_endless(value, f"{prefix}{name}.")
         elif isinstance(value, float) and not math.isfinite(value):
             raise SettingsError(f"{prefix}{name} must be finite, got {value}")
 
@@ -195,11 +195,11 @@ def _name_models(written: dict[str, Any], environ: Mapping[str, str]) -> None:
     except msgspec.ValidationError:
         return
     if "models" not in llm and named.models:
-        models = _without_none(msgspec.to_builtins(named.models))
+        models = without_none(msgspec.to_builtins(named.models))
         written["operators"] = {**operators, "llm": {**llm, "models": models}}
 
 
-def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:
+def in_words(error: str, written: Mapping[str, Any], what: str) -> str:
     """Return what msgspec found wrong: the setting, what it must be, and what it is."""
     missing = re.fullmatch(r"Object missing required field `(\w+)`(?: - at `\$\.(.+)`)?", error)
     if missing:
@@ -214,10 +214,10 @@ def _in_words(error: str, written: Mapping[str, Any], what: str) -> str:
     return f"{key} must be {KINDS.get(kind, kind)}, got {value!r}"
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
     """Return nested dictionaries without keys whose value is None, which TOML cannot write."""
     if isinstance(value, list | tuple):
-        return [_without_none(each) for each in value]
+        return [without_none(each) for each in value]
     if not isinstance(value, dict):
         return value
-    return {name: _without_none(each) for name, each in value.items() if each is not None}
+    return {name: without_none(each) for name, each in value.items() if each is not None}

@@ -52,3 +52,7 @@ def misplaced_floors() -> str | None:
                 f"package {name!r} must come from {home}, found {found}; is another distribution installed?"
             )
     return None
+
+
+if __name__ == "__main__":
+    main()

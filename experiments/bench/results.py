@@ -18,13 +18,14 @@ RESULTS = Path(__file__).parent.parent / "results"
 def write_results(name: str, figures: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write the figures of benchmark `name` with the circumstances they were seen in; return the file."""
     path = folder / f"{name}.json"
-    told = {"benchmark": name, "code": _code_date(), "machine": _machine(), "figures": figures}
+    told = {"benchmark": name, "code": code_date(), "machine": machine(), "figures": figures}
     folder.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what matters of the machine and of what is installed."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -42,7 +43,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _code_date() -> str:
+def code_date() -> str:
     """Return the date of the last commit, or `unknown` outside of a checkout."""
     command = ("git", "-C", str(RESULTS), "log", "-1", "--format=%cs")
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from evo.candidate import Proposal, Spend
+from evo.candidate import ONE_CALL, Proposal, Spend
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -80,6 +80,11 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spend: Spend = Spend()
     tries: int = 1
     seconds: float = 0.0
+
+    @property
+    def paid(self) -> Spend:
+        """What it counts as against budgets: its spend, and one call."""
+        return self.spend + ONE_CALL
 
     @property
     def body(self) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from evo.candidate import FREE, Kernel, Proposal, Spend
+from evo.candidate import FREE, ONE_CALL, Kernel, Proposal, Spend
 from evo.making import writable
 from evo.protocols import Draft, Malformed
 from evo.syntax import syntax_digest
@@ -70,7 +70,7 @@ class Conversation:
         while True:
             request = request_of(self._model, messages)
             reply = await self._correspondence.reply(request, proposal)
-            spend += reply.spend
+            spend += reply.paid
             answer = _understood(reply, question, self._model.max_tokens)
             if isinstance(answer, Answer):
                 summary = f"{question.label}: {answer.strategy or question.fallback}"
@@ -90,7 +90,7 @@ def most(provider: Provider, model: ModelSettings, corrections: int) -> Spend:
     messages = [_filled("system", LONGEST_SYSTEM), _filled("user", LONGEST_PROMPT)]
     total = FREE
     for _ in range(1 + corrections):
-        total += provider.most(request_of(model, tuple(messages)))
+        total += provider.most(request_of(model, tuple(messages))) + ONE_CALL
         messages += [_filled("assistant", LONGEST_REPLY), _filled("user", LONGEST_CORRECTION)]
     return total
 

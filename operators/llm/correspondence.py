@@ -30,5 +30,5 @@ class Correspondence:
         if kept is not None:
             return msgspec.json.decode(kept, type=Reply)
         reply = await self._provider.answer(request, proposal)
-        self._chronicle.keep(proposal, body, reply.body, reply.spend)
+        self._chronicle.keep(proposal, body, reply.body, reply.paid)
         return reply

@@ -49,6 +49,18 @@ def test_a_budget_read_from_data_is_checked_too():
             "0.5 of 0.5 dollars spent",
         ),
         (
+            Budget(llm_calls=3),
+            {"spend": Spend(calls=2)},
+            {"spend": Spend(calls=3)},
+            "3 of 3 LLM calls made",
+        ),
+        (
+            Budget(gpu_seconds=1.5),
+            {"gpu_seconds": 1.4},
+            {"gpu_seconds": 1.6},
+            "1.6 of 1.5 GPU seconds used",
+        ),
+        (
             Budget(stagnant_evaluations=40),
             {"stagnant_evaluations": 39},
             {"stagnant_evaluations": 40},
@@ -82,7 +94,14 @@ def test_every_limit_has_a_rule():
 
 @pytest.mark.parametrize(
     "amount",
-    [{"tokens_in": -1}, {"tokens_out": -1}, {"dollars": -0.1}, {"dollars": math.inf}, {"dollars": math.nan}],
+    [
+        {"tokens_in": -1},
+        {"tokens_out": -1},
+        {"calls": -1},
+        {"dollars": -0.1},
+        {"dollars": math.inf},
+        {"dollars": math.nan},
+    ],
 )
 def test_a_spend_is_finite_and_not_negative(amount):
     with pytest.raises(ValueError, match="finite and not negative, got Spend"):
@@ -90,5 +109,6 @@ def test_a_spend_is_finite_and_not_negative(amount):
 
 
 def test_spends_add_up():
-    one = Spend(tokens_in=3, tokens_out=4, dollars=0.25)
+    one = Spend(tokens_in=3, tokens_out=4, dollars=0.25, calls=2)
+    assert one.at_least(Spend(calls=3)) == msgspec.structs.replace(one, calls=3)
     assert (one + one, (one * 2).tokens, one * 0) == (one * 2, 14, Spend())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evo.budget import Budget
 from evo.candidate import Spend
+from evo.evaluation import Cost
 from evo.events import Stopped
 from evo.fold import fold
 from evo.journal import Journal, JournalReader
+from evo.making import make
 from evo.past import JournalPast
 from evo.protocols import Draft, Malformed
 from evo.records import Evaluated
 from evo.settings import Mode
-from tests.evo.driving import ShuffledEvaluator, answer, digest, drive, session
+from tests.evo.driving import ShuffledEvaluator, answer, digest, drive, session, verdict
 from tests.evo.test_steady import drive as drive_steadily
 from tests.standins import (
     RecordingTracker,
@@ -29,7 +33,7 @@ from tests.standins import (
     synthetic_engine,
 )
 
-MOST = Spend(tokens_in=60, tokens_out=40, dollars=0.03125)
+MOST = Spend(tokens_in=60, tokens_out=40, dollars=0.03125, calls=4)
 
 
 class PaidOperator(SyntheticOperator):
@@ -40,7 +44,7 @@ class PaidOperator(SyntheticOperator):
     async def propose(self, proposal, parents, task):
         answered = await super().propose(proposal, parents, task)
         share = random.Random(proposal.key).randrange(1, 5)
-        spend = Spend(tokens_in=15 * share, tokens_out=10 * share, dollars=0.0078125 * share)
+        spend = Spend(tokens_in=15, tokens_out=10, dollars=0.0078125, calls=1) * share
         if isinstance(answered, Malformed):
             return Malformed(answered.reason, spend)
         return Draft(answered.kernel, answered.summary, spend)
@@ -54,12 +58,13 @@ def paid_engine(**changes):
 limits = st.one_of(
     st.builds(Budget, tokens=st.integers(1, 6_000)),
     st.builds(Budget, dollars=st.floats(1e-6, 2)),
+    st.builds(Budget, llm_calls=st.integers(1, 200)),
     st.builds(Budget, tokens=st.integers(1, 6_000), dollars=st.floats(1e-6, 2)),
 )
 
 
 def affordable(budget: Budget, evaluations: int = 60) -> Budget:
-    return Budget(evaluations=evaluations, tokens=budget.tokens, dollars=budget.dollars)
+    return msgspec.structs.replace(budget, evaluations=evaluations)
 
 
 @settings(max_examples=25)
@@ -179,3 +184,14 @@ def test_records_of_free_candidates_say_nothing_of_money(tmp_path):
     session(tmp_path / "run.sqlite")
     with Journal(tmp_path / "run.sqlite") as journal:
         assert not any("spend" in body for (body,) in journal.rows("SELECT body FROM events"))
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_gpu_seconds_end_a_search_founders_not_counted(mode):
+    engine = synthetic_engine(search_settings(budget=Budget(gpu_seconds=6.5), mode=mode, offspring=2))
+    while (proposal := engine.ask()) is not None:
+        candidate = asyncio.run(make(proposal, engine))
+        held = Cost(gpu_seconds=1.0 if proposal.generation else 100.0)
+        engine.tell(candidate, msgspec.structs.replace(verdict(candidate.kernel), cost=held))
+    assert "of 6.5 GPU seconds used" in engine.stopped
+    assert engine.told == 1 + (7 if mode is Mode.STEADY else 8)

@@ -145,7 +145,7 @@ def test_a_reply_becomes_a_kernel_with_its_strategy_spend_and_request():
     assert (
         draft.spend
         == bench.archive.spent
-        == Spend(tokens_in=10, tokens_out=len(module_reply(variant(64), "small tiles")))
+        == Spend(tokens_in=10, tokens_out=len(module_reply(variant(64), "small tiles")), calls=1)
     )
 
 
@@ -169,7 +169,9 @@ def test_what_is_never_mended_is_malformed_and_paid_for(corrections: int):
     assert isinstance(answer, Malformed)
     assert answer.reason == "generate: the reply holds no code"
     assert len(bench.requests) == 1 + corrections
-    assert answer.spend == bench.archive.spent == Spend(tokens_in=10 * (1 + corrections))
+    assert (
+        answer.spend == bench.archive.spent == Spend(tokens_in=10 * (1 + corrections), calls=1 + corrections)
+    )
     assert answer.request == bench.requests[-1].digest
     assert all(message.content.strip() for request in bench.requests for message in request.messages)
 

@@ -1,0 +1,3 @@
+// The page of a study: its figures are drawn already.
+
+document.documentElement.dataset.ready = 'true';
