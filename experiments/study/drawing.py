@@ -11,7 +11,7 @@ import matplotlib as mpl
 import msgspec
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B08A00", "#56B4E9", "#444444", "#8C564B")
 """Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color), yellow darker."""
@@ -30,6 +30,9 @@ LOOK = {
 DOTS_AN_INCH = 160
 HEADING = 0.62
 """Inches above the panels for title and circumstances."""
+
+LETTER = 0.074
+"""Inches that a letter of the circumstances takes."""
 
 
 class Figured(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +67,9 @@ def sheet(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of rows × columns of panels, headed by its title and the circumstances.
 
-    The size is that of the panels, in inches; the heading is added to it.
+    The size is that of the panels, in inches; the heading is added to it, and what its words take.
     """
-    width, height = size[0], size[1] + HEADING
+    width, height = max(size[0], LETTER * len(where) + 0.25), size[1] + HEADING
     figure = Figure(figsize=(width, height))
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - HEADING / height))
     figure.text(0.012, 1 - 0.2 / height, title, fontsize=13, fontweight="bold", va="center")
@@ -88,6 +91,7 @@ def mark(place: int) -> str:
 def as_times(axis: Any) -> None:
     """Label an axis of speed-ups as `1.25×`."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axis.set_minor_locator(NullLocator())
 
 

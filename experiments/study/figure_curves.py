@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.study.currency import Currency
 from experiments.study.drawing import as_percent, as_times, bounds, hue, sheet
@@ -34,6 +35,9 @@ def draw_speedups(rows: Sequence[Row], currency: Currency, where: str) -> Figure
     left.set_ylabel("best speed-up over the seed kernel")
     as_times(left.yaxis)
     _frame(left, rows)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if currency.whole:
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (left, right):
         axes.grid(axis="y")
         axes.set_xlim(left=0)
@@ -57,6 +61,7 @@ def draw_accuracies(rows: Sequence[Row], thresholds: Sequence[float], where: str
         axes.set_xlabel("iteration: candidates of each run")
         axes.grid(axis="y")
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     as_percent(panels[0])
     panels[0].set_ylabel("share")
     panels[2].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -56,10 +58,10 @@ def draw_grid(rows: Sequence[Row], budget: float, where: str) -> Figure:
         values[depths.index(row["depth"]), widths.index(row["width"])] = row["best_speedup"]
     corners = [np.arange(count + 1) - 0.5 for count in (len(widths), len(depths))]
     axes.pcolormesh(*corners, values, cmap="cividis", edgecolors="white", linewidth=1.5)
-    middle = (np.nanmin(values) + np.nanmax(values)) / 2
+    shades = Normalize(np.nanmin(values), np.nanmax(values))
     for row in rows:
         place = widths.index(row["width"]), depths.index(row["depth"])
-        dark = row["best_speedup"] <= middle
+        dark = _luminance(colormaps["cividis"](shades(row["best_speedup"]))) < 0.45
         ink = "white" if dark else INK
         axes.text(
             place[0], place[1] + 0.1, f"{row['best_speedup']:.2f}×", ha="center", va="center", color=ink
@@ -81,10 +83,14 @@ def draw_grid(rows: Sequence[Row], budget: float, where: str) -> Figure:
 def draw_frontier(rows: Sequence[Row], singles: Sequence[Row], where: str) -> Figure:
     """Return best speed-up of the mixes of one budget, over all tasks and for each."""
     tasks = dict(list(by_column(singles, "task").items())[:MOST_TASKS])
+    along = len({row["width"] for row in rows}) > 1
     figure, panels = sheet(
-        "One budget, spent in width or in depth", where, (1, 1 + len(tasks)), (3.0 * (1 + len(tasks)), 3.7)
+        "One budget, spent in width or in depth" if along else "The mixes at one budget",
+        where,
+        (1, 1 + len(tasks)),
+        (3.0 * (1 + len(tasks)), 3.7),
     )
-    _mixes(panels[0], rows, "all tasks")
+    _mixes(panels[0], rows, "all tasks", along=along)
     best = next(place for place, row in enumerate(rows) if row["best"])
     for place, row in enumerate(rows):
         if not row["told_from_best"]:
@@ -93,22 +99,29 @@ def draw_frontier(rows: Sequence[Row], singles: Sequence[Row], where: str) -> Fi
                 facecolor=hue(0) if place == best else "white",
             )  # fmt: skip
     for axes, (task, own) in zip(panels[1:], tasks.items(), strict=True):
-        _mixes(axes, own, str(task))
+        _mixes(axes, own, str(task), along=along)
     panels[0].set_ylabel("best speed-up over the seed kernel")
     return figure
 
 
-def _mixes(axes: Axes, rows: Sequence[Row], title: str) -> None:
+def _mixes(axes: Axes, rows: Sequence[Row], title: str, *, along: bool) -> None:
+    """Draw mixes side by side, joined by a line if they lie along something."""
     values, low, high = bounds(rows, "best_speedup")
     axes.errorbar(
         range(len(rows)), values, whiskers(values, low, high), color=hue(0), marker="o", markersize=5,
-        linewidth=1.4, elinewidth=1.2, capsize=3,
+        linewidth=1.4 if along else 0, elinewidth=1.2, capsize=3,
     )  # fmt: skip
     axes.set_title(title)
     axes.set_xticks(range(len(rows)), [row["mix"] for row in rows], rotation=35, ha="right")
     axes.set_xlim(-0.5, len(rows) - 0.5)
     as_times(axes.yaxis)
     axes.grid(axis="y")
+
+
+def _luminance(colour: tuple[float, float, float, float]) -> float:
+    """Return how bright a colour is, 0 to 1 (ITU-R BT.709)."""
+    red, green, blue, _ = colour
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _span(row: Row) -> str:

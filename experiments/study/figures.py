@@ -32,7 +32,7 @@ def figures_of(found: Measured) -> list[Figured]:
     ]  # fmt: skip
     if found.rows("frontier"):
         figures.append(Figured(
-            name="frontier", title="One budget, spent in width or in depth",
+            name="frontier", title="The mixes at one budget",
             told="Every mix costs the same. Filled: the best; hollow ring: not told from it over all pairs.",
             draw=lambda: draw_frontier(found.rows("frontier"), found.rows("tasks"), where),
         ))  # fmt: skip

@@ -73,7 +73,8 @@ def laid_out(study: StudySettings, environ: Mapping[str, str] | None = None) -> 
         )
     levels = {cell.task: load_task(cell.runs[0].settings.task).level for cell in cells}
     given = [each for mix in mixes for each in _given(mix, study.budget, levels)]
-    refuse_missing([(each.mix, each.task, each.seed) for each in (*cells, *given)])
+    planned = [(cell.mix, cell.task, cell.seed) for cell in cells]
+    refuse_missing([*planned, *((each.mix, each.task, each.seed) for each in given)])
     place = _one_place(cells, given)
     _refuse_differing_fitness(cells)
     _refuse_endless(study, cells, place)

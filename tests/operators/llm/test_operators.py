@@ -169,9 +169,8 @@ def test_what_is_never_mended_is_malformed_and_paid_for(corrections: int):
     assert isinstance(answer, Malformed)
     assert answer.reason == "generate: the reply holds no code"
     assert len(bench.requests) == 1 + corrections
-    assert (
-        answer.spend == bench.archive.spent == Spend(tokens_in=10 * (1 + corrections), calls=1 + corrections)
-    )
+    spend = Spend(tokens_in=10, calls=1) * (1 + corrections)
+    assert answer.spend == bench.archive.spent == spend
     assert answer.request == bench.requests[-1].digest
     assert all(message.content.strip() for request in bench.requests for message in request.messages)
 
