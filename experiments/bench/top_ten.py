@@ -2,9 +2,9 @@
 
 `python -m experiments.bench.top_ten [--device cuda:0] [--tasks NAMES] [--evaluations N] [--out DIR]`. Each
 task is searched with latencies modelled for the GPU's architecture; then the ten fastest kernels of that
-search, by the model, are judged. Each search is a run folder under DIR, with what was measured beside it: what
-is there is only read. Told for each task: the gain over the seed kernel that the model promised and the one
-measured, geometric means over the ten, and how well the model ranks them.
+search, by the model, are judged. Each search is a run folder under DIR, with what was measured beside it:
+what is there is only read. Told for each task: the gain over the seed kernel that the model promised and the
+one measured, geometric means over the ten, and how well the model ranks them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ enabled = false
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Speed-ups over the seed kernel of one kernel: as modelled, and as measured, or None if it fails there."""
+    """Speed-ups of a kernel over the seed kernel: as modelled, and as measured, or None if it fails there."""
 
     number: int
     modelled: float
