@@ -19,23 +19,24 @@ SLOWNESS = 4.0
 
 
 class Effort:
-    """How often each individual was a parent; a fold of the individuals settled.
+    """How often each individual was a parent, by operator; a fold of the individuals settled.
 
     A child that is as fast as its parent inherits what was tried with the parent: a change that says nothing
     begins nothing anew. Only those that are members somewhere are remembered.
     """
 
-    def __init__(self, tried: Mapping[int, int] = MappingProxyType({})) -> None:
-        """Begin with how often each was a parent, never if not given."""
-        self._tried = Counter(tried)
+    def __init__(self, tried: Mapping[int, Counter[str]] = MappingProxyType({})) -> None:
+        """Begin with what was tried with each, nothing if not given."""
+        self._tried = {number: Counter(each) for number, each in tried.items()}
 
     def branch(self) -> Effort:
         """Return a copy, for what is drawn and not settled yet."""
         return Effort(self._tried)
 
     def note(self, proposal: Proposal) -> None:
-        """Note that a proposal tries something with its parents."""
-        self._tried.update(proposal.parents)
+        """Note that a proposal tries its operator with its parents."""
+        for number in proposal.parents:
+            self._tried.setdefault(number, Counter())[proposal.operator] += 1
 
     def settle(self, individual: Individual, members: Mapping[int, Individual]) -> None:
         """Note what was tried to make an individual; from a parent that is alike it inherits."""
@@ -43,15 +44,25 @@ class Effort:
         self.note(proposal)
         for number in proposal.parents:
             if number in members and alike(individual, members[number]):
-                self._tried[individual.number] = self._tried[number]
+                self._tried[individual.number] = Counter(self._tried[number])
 
     def forget(self, members: Iterable[Individual]) -> None:
         """Forget all but the members."""
-        self._tried = Counter({each.number: self._tried[each.number] for each in members})
+        numbers = {each.number for each in members}
+        self._tried = {number: tried for number, tried in self._tried.items() if number in numbers}
 
     def of(self, number: int) -> int:
         """Return how often an individual was a parent."""
-        return self._tried[number]
+        return self._tried[number].total() if number in self._tried else 0
+
+    def puts_off(self, operator: str, parents: Sequence[int], rng: random.Random) -> bool:
+        """Return whether operators that were tried less with these parents should have their turn first.
+
+        What was tried n times goes first once in n + 1 times, so that in the long run operators are asked of
+        a parent in proportion to the square roots of their weights.
+        """
+        tried = max((self._tried[each][operator] for each in parents if each in self._tried), default=0)
+        return rng.random() * (1 + tried) >= 1
 
 
 def least_tried(

@@ -24,7 +24,7 @@ import msgspec
 from evo.candidate import Kernel
 from evo.errors import JournalError, JournalVersionError, RunFolderError
 from evo.lock import FileLock
-from evo.records import Called, Ended, Entry, Evaluated, Opened, Record
+from evo.records import Called, Ended, Entry, Evaluated, Opened, Record, SecondOpinion
 from evo.tables import LOOKUPS, SCHEMA, lay_out, plainly, require_file
 
 T = TypeVar("T")
@@ -78,8 +78,11 @@ class JournalReader:
             yield from self._db.execute(query, values)
 
     def last(self) -> Entry | None:
-        """Return the last record that did not merely open a session; None if there is none."""
-        query = "SELECT seq, at, body FROM events WHERE kind <> 'opened' ORDER BY seq DESC LIMIT 1"
+        """Return the last record of the search itself, none of a session or beside it; None without one."""
+        query = (
+            "SELECT seq, at, body FROM events WHERE kind NOT IN ('opened', 'opinion') "
+            "ORDER BY seq DESC LIMIT 1"
+        )
         with plainly(self.path):
             row = self._db.execute(query).fetchone()
             return row and Entry(seq=row[0], at=row[1], record=msgspec.json.decode(row[2], type=Record))
@@ -103,6 +106,13 @@ class JournalReader:
         with plainly(self.path):
             rows = self._db.execute(query, (number,)).fetchall()
             return [msgspec.json.decode(body, type=Called) for (body,) in rows]
+
+    def opinion(self) -> SecondOpinion | None:
+        """Return the last second opinion on a best kernel; None if none was sought."""
+        query = "SELECT body FROM events WHERE kind = 'opinion' ORDER BY seq DESC LIMIT 1"
+        with plainly(self.path):
+            row = self._db.execute(query).fetchone()
+            return row and msgspec.json.decode(row[0], type=SecondOpinion)
 
     def active_seconds(self) -> float:
         """Return the seconds that sessions were active: from each one's opening to its last record."""

@@ -91,7 +91,23 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):
     reason: str
 
 
-Record = Opened | Asked | Called | Evaluated | Ended
+class SecondOpinion(msgspec.Struct, frozen=True, kw_only=True, tag="opinion"):
+    """The best kernel was run once more, in another way, and held against its evaluation.
+
+    It is beside the search, which does not see it.
+
+    Attributes:
+        number: the candidate.
+        against: what speaks against its evaluation, a line each; none if nothing does.
+        latencies: milliseconds of a call by workload, by the word of the process that ran it.
+    """
+
+    number: int
+    against: tuple[str, ...]
+    latencies: dict[str, float] = {}
+
+
+Record = Opened | Asked | Called | Evaluated | Ended | SecondOpinion
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,15 +13,18 @@ from evo.engine import Engine
 from evo.errors import TargetError
 from evo.evaluation import Evaluation, Source
 from evo.imports import Import
+from evo.protocols import SparingEvaluator
 from evo.task import Task
 from experiments.settings import RunSettings
 from experiments.shown import exemplars_for, known_cards, recording_of
 from fitness.cascade import Cascade
 from fitness.devices import Device, device_for, product_for
+from fitness.judge.messages import Fingerprint
 from fitness.judge.pool import Judges, open_judges
 from fitness.judge.probe import NoDevice, has_gpu, probed
 from fitness.measured import MeasuredEvaluator
 from fitness.modelled import ModelledEvaluator, device_label
+from fitness.portable import Gate, GatedEvaluator, beside_the_target
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
 from operators.llm.contract import Provider
@@ -37,16 +40,18 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where latencies come from.
 
     Attributes:
-        device: the row of the device table of the target, or of the GPU that is measured on.
+        device: the row of the device table that is modelled, the target's, or of the GPU that is measured on.
         gpus: the GPUs to measure on, such as `cuda:0`, all of a kind; none where the target is modelled.
         label: what evaluations call the device.
         reason: why nothing is measured, where the settings leave it open and there is a GPU.
+        gate: the target, where another device is measured on: kernels must build for it too.
     """
 
     device: Device
     gpus: tuple[str, ...]
     label: str
     reason: str = ""
+    gate: Device | None = None
 
     @property
     def source(self) -> Source:
@@ -68,7 +73,7 @@ def build_engine(
     place = located(settings.fitness)
     llm = settings.operators.llm
     operators = build_operators(
-        settings.operators, place.device.backend, target=target_of(place.device),
+        settings.operators, place.device.backend, target=target_of(place.device, place.gate),
         provider=provider or (recording_of(llm) if llm.models else None),
         exemplars=exemplars_for(llm) if llm.models and llm.exemplar else None,
         cards=known_cards() if llm.models and llm.knowledge else None,
@@ -85,31 +90,53 @@ def located(settings: FitnessSettings) -> Place:
     Raises:
         TargetError: a target that cannot be built for, or a GPU that is not there or of another architecture.
     """
-    device = buildable(settings.target)
-    modelled = Place(device=device, gpus=(), label=device_label(device))
+    target = buildable(settings.target)
+    modelled = Place(device=target, gpus=(), label=device_label(target))
     auto = settings.device == "auto"
     if settings.device.startswith("model") or (auto and not has_gpu()):
         return modelled
-    gpus = gpus_of(f"{'rocm' if device.backend == 'hip' else 'cuda'}:0" if auto else settings.device)
-    gpu = gpus[0]
-    try:
-        found = probed(gpu)
-    except NoDevice as error:
-        if auto:
-            return msgspec.structs.replace(modelled, reason=str(error))
-        raise TargetError(f"fitness.device {gpu} cannot be measured on: {error}") from None
-    if found.arch != device.arch:
-        other = f"{gpu} is a {found.name} ({found.arch}), kernels are compiled for {device.arch}"
-        if auto:
-            return msgspec.structs.replace(modelled, reason=other)
-        raise TargetError(f"fitness.device {other}")
-    return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
+    kinds = ("rocm:0", "cuda:0") if target.backend == "hip" else ("cuda:0", "rocm:0")
+    wanted = (kinds if settings.portable else kinds[:1]) if auto else (settings.device,)
+    places = [_place_at(gpus_of(device), target, settings.portable) for device in wanted]
+    for place in places:
+        if isinstance(place, Place):
+            return place
+    reason = "; ".join(map(str, places))
+    if auto:
+        return msgspec.structs.replace(modelled, reason=reason)
+    raise TargetError(f"fitness.device {reason}")
 
 
 def gpus_of(device: str) -> tuple[str, ...]:
     """Return the name of each GPU that `fitness.device` names: `cuda:0,2` is `cuda:0` and `cuda:2`."""
     kind, _, numbers = device.partition(":")
     return tuple(f"{kind}:{int(number)}" for number in numbers.split(","))
+
+
+def _place_at(gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
+    """Return GPUs as a place to measure at, or why they are none; all are taken to be as the first."""
+    gpu = gpus[0]
+    try:
+        return place_on(probed(gpu), gpus, target, portable)
+    except NoDevice as error:
+        return f"{gpu} cannot be measured on: {error}"
+    except TargetError as error:
+        return f"{gpu}: {error}"
+
+
+def place_on(found: Fingerprint, gpus: tuple[str, ...], target: Device, portable: bool) -> Place | str:
+    """Return the place that GPUs of a kind are, under these names, or why they are none.
+
+    Raises:
+        TargetError: GPUs that would do, but are not in the device table.
+    """
+    if found.arch == target.arch:
+        return Place(device=product_for(found.arch, found.name), gpus=gpus, label=found.label)
+    if not portable:
+        return f"{gpus[0]} is a {found.name} ({found.arch}), kernels are compiled for {target.arch}"
+    buildable(found.arch)
+    device = product_for(found.arch, found.name)
+    return Place(device=device, gpus=gpus, label=beside_the_target(found.label, target), gate=target)
 
 
 def buildable(target: str) -> Device:
@@ -128,19 +155,27 @@ def buildable(target: str) -> Device:
     return device
 
 
-def target_of(device: Device) -> Target:
-    """Return what language models are told of a device."""
+def target_of(device: Device, gate: Device | None = None) -> Target:
+    """Return what language models are told of a device, and of another that kernels must build for too."""
     alike = {name: getattr(device, name) for name in Target.__struct_fields__ if hasattr(device, name)}
-    return Target(
+    target = Target(
         name=device.product, warps_per_unit=device.warps_per_simd * device.simds,
         vector_flops=2.0 * device.lanes_per_unit * device.units * device.clock_hz, **alike,
+    )  # fmt: skip
+    if gate is None:
+        return target
+    warps = min(each.threads_per_program // each.warp_size for each in (device, gate))
+    return msgspec.structs.replace(
+        target, name=f"{device.product} (kernels must also compile for {gate.product}, {gate.arch})",
+        threads_per_program=warps * device.warp_size,
+        shared_bytes_per_program=min(device.shared_bytes_per_program, gate.shared_bytes_per_program),
     )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
 async def open_evaluator(
     settings: FitnessSettings, seed: int, anchor: Evaluation | None = None
-) -> AsyncIterator[Cascade]:
+) -> AsyncIterator[SparingEvaluator]:
     """Open the rooms, and the judge where there is a GPU; yield the evaluator of a run with this seed.
 
     The anchor is the seed kernel's evaluation in a former session of the run.
@@ -175,7 +210,7 @@ async def judges_for(settings: FitnessSettings) -> AsyncIterator[Judges | None]:
 async def evaluator_in(
     rooms: Rooms, settings: FitnessSettings, seed: int, anchor: Evaluation | None = None,
     judges: Judges | None = None,
-) -> AsyncIterator[Cascade]:  # fmt: skip
+) -> AsyncIterator[SparingEvaluator]:  # fmt: skip
     """Yield the evaluator of a run with this seed in rooms that are open, with judges if those are open too.
 
     Raises:
@@ -196,7 +231,12 @@ async def evaluator_in(
                 rooms, judges, place.device, settings.limits, secret, settings.judge, anchor
             )
         stack.callback(evaluator.cancel)
-        yield evaluator
+        if place.gate is None:
+            yield evaluator
+            return
+        gate = Gate(rooms, place.gate, settings.limits)
+        stack.callback(gate.cancel)
+        yield GatedEvaluator(evaluator, gate)
 
 
 def run_secret(seed: int) -> bytes:

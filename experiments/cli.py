@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from evo.errors import RunFailure, UsageError
-from experiments import commands, exchange
+from experiments import commands, examining, exchange
 from experiments.console import give_up, output, writing
 from experiments.tracking_settings import cut
+from fitness.settings import FitnessSettings
 
 LONGEST_MESSAGE = 600
 
@@ -148,12 +149,19 @@ def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
 @click.option("--task", required=True, help="Name of a task, or the path of a task folder.")
 @click.option("--target", default="gfx942", show_default=True, help="Architecture to compile for.")
 @click.option(
-    "--device", default="model", show_default=True, help="cuda:N or rocm:N to measure on, or model."
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cuda:N or rocm:N to measure on, model, or auto: measure if a GPU of the target is there.",
+)
+@click.option(
+    "--portable", is_flag=True, help="Any GPU will do; the kernel must compile for the target all the same."
 )
 @JSON
-def evaluate(file: Path, task: str, target: str, device: str, as_json: bool) -> None:
+def evaluate(file: Path, task: str, target: str, device: str, portable: bool, as_json: bool) -> None:
     """Say whether the kernel in FILE is correct, and how fast beside the task's seed."""
-    commands.evaluate(file, task, target, device, _printer(as_json))
+    settings = FitnessSettings(target=target, device=device, portable=portable)
+    commands.evaluate(file, task, settings, _printer(as_json))
 
 
 @cli.command()
@@ -226,10 +234,17 @@ def sync(run: Path, uri: str | None) -> None:
 
 
 @cli.command()
+@click.option("--device", help="A GPU, cuda:N or rocm:N, whose judge is tested, for some minutes.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --device: file to write all of it to.")
 @JSON
-def doctor(as_json: bool) -> None:
-    """Say what this machine has: packages, targets that can be built, isolation in force."""
-    commands.doctor(_printer(as_json))
+def doctor(device: str | None, out: Path | None, as_json: bool) -> int:
+    """Say what this machine has: packages, targets that can be built, isolation in force, how a GPU fares."""
+    if device is None and out is not None:
+        raise UsageError("--out goes with --device")
+    if device is None:
+        examining.doctor(_printer(as_json))
+        return 0
+    return examining.test_device(device, out, _printer(as_json))
 
 
 def _printer(as_json: bool) -> commands.Printer:

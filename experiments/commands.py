@@ -35,10 +35,10 @@ from evo.task import Role, Task
 from experiments import console, render, render_lineage, render_status
 from experiments.build import buildable, located, open_evaluator
 from experiments.descent import Descent, earlier, recorded_descent
-from experiments.doctor import examine, show_findings
 from experiments.models import asked_models
 from experiments.prompts import calls_data, calls_for, show_calls
 from experiments.reading import read_text
+from experiments.render_opinion import in_words, opinion_data
 from experiments.render_outcome import show_outcome
 from experiments.run_folder import (
     BEST,
@@ -87,11 +87,15 @@ def status(folder: Path, show: Printer) -> None:
     """Report where a run stands."""
     with _reading(folder) as journal:
         account, credits, pace = account_of(journal), credits_of(journal), pace_of(journal, time.time())
+        opinion = journal.opinion()
         run = _overview(journal, account, credits)
         digest = recorded_digest(journal, account.settled)
         show(
-            render_status.status_data(folder, run, credits, account, pace, digest),
-            lambda console: render_status.show_status(console, run, credits, account, pace),
+            {
+                **render_status.status_data(folder, run, credits, account, pace, digest),
+                "second_opinion": opinion_data(opinion),
+            },
+            lambda console: render_status.show_status(console, run, credits, account, pace, opinion),
         )
 
 
@@ -172,15 +176,14 @@ def tracked_lineage(store: str, run: str, number: int | None, relation: str, sho
     )
 
 
-def evaluate(file: Path, task_name: str, target: str, device: str, show: Printer) -> None:
+def evaluate(file: Path, task_name: str, settings: FitnessSettings, show: Printer) -> None:
     """Report the verdict on a kernel file, beside the task's seed kernel."""
     task = load_task(task_name)
-    buildable(target)
+    buildable(settings.target)
     kernel = Kernel(read_text(file, "kernel file"))
     broken = breach(kernel.source, task.entry_point)
     if broken and broken.status is Status.MALFORMED:
         raise UsageError(f"{file}: {broken.feedback}")
-    settings = FitnessSettings(target=target, device=device)
     evaluation, baseline = asyncio.run(_evaluate(kernel, task, settings))
     show(
         render.evaluation_data(evaluation, baseline),
@@ -208,7 +211,9 @@ def tasks(names: Sequence[str], show: Printer) -> None:
 def check_tasks(names: Sequence[str], target: str, show: Printer) -> int:
     """Report what is wrong with some tasks, or with all that come with kernevo; return the exit code."""
     buildable(target)
-    examined = asyncio.run(examine_tasks(names or task_names(), FitnessSettings(target=target)))
+    examined = asyncio.run(
+        examine_tasks(names or task_names(), FitnessSettings(target=target, device="model"))
+    )
     lines = [f"{each.name}: {told}" for each in examined for told in each.faults or ("fit to be searched",)]
     show(
         {"tasks": msgspec.to_builtins(examined)},
@@ -229,12 +234,6 @@ def sync(folder: Path, uri: str | None) -> None:
             f"{done}: run {synced.run_id} in {without_secrets(store)}, {synced.points} new metric points, "
             f"{synced.artifacts} files, {synced.runs} runs, {synced.traces} traces"
         )
-
-
-def doctor(show: Printer) -> None:
-    """Report what this machine has."""
-    findings = asyncio.run(examine())
-    show({"findings": msgspec.to_builtins(findings)}, lambda console: show_findings(console, findings))
 
 
 def _search(session: Session, quiet: bool) -> int:
@@ -261,6 +260,9 @@ def _search(session: Session, quiet: bool) -> int:
 def _show_end(out: Console, session: Session, ending: str | Paused | None) -> None:
     """Print how a session ended."""
     show_outcome(out, session.folder, session.engine, credits_of(session.journal), ending)
+    opinion = session.journal.opinion()
+    if opinion is not None:
+        out.print(f"second opinion: {in_words(opinion)}")
     if session.settings.tracking.enabled:
         store = without_secrets(store_uri(session.folder, session.settings))
         out.print(f"see it: {_viewer(store)}")

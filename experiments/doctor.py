@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 from rich.console import Console
@@ -14,6 +13,8 @@ from evo.errors import KernevoError
 from experiments.build import evaluator_in
 from experiments.suites.loader import load_task
 from fitness.devices import DEVICES
+from fitness.judge.probe import NoDevice, has_gpu, probed
+from fitness.packages import version_of
 from fitness.rooms import Rooms, open_rooms
 from fitness.sandbox import Isolation
 from fitness.settings import FitnessSettings
@@ -31,11 +32,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def examine() -> list[Finding]:
     """Look at packages, isolation and targets; a room that cannot start is a finding too."""
-    findings = [Finding("machine", f"{platform.platform()}, {os.cpu_count()} cores", True)]
-    findings += [_package(name) for name in PACKAGES]
+    findings = package_findings()
     try:
         async with open_rooms() as rooms:
-            findings += _isolation(rooms)
+            findings += [*isolation_findings(rooms), _gpu()]
             for arch in DEVICES:
                 findings.append(await _target(arch, rooms))
     except KernevoError as error:
@@ -51,14 +51,18 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
     console.print(table)
 
 
+def package_findings() -> list[Finding]:
+    """Return what the machine is, and which packages it has."""
+    machine = Finding("machine", f"{platform.platform()}, {os.cpu_count()} cores", True)
+    return [machine, *map(_package, PACKAGES)]
+
+
 def _package(name: str) -> Finding:
-    try:
-        return Finding(name, version(name), True)
-    except PackageNotFoundError:
-        return Finding(name, "not installed", False)
+    found = version_of(name)
+    return Finding(name, found or "not installed", found is not None)
 
 
-def _isolation(rooms: Rooms) -> list[Finding]:
+def isolation_findings(rooms: Rooms) -> list[Finding]:
     """Return what stands between each room's candidates and the machine."""
     return [
         Finding(f"room {name}", _in_words(isolation), not isolation.problems)
@@ -79,11 +83,24 @@ def _in_words(isolation: Isolation) -> str:
     return "; ".join(parts)
 
 
+def _gpu() -> Finding:
+    """Return which GPU could be measured on."""
+    if not has_gpu():
+        return Finding("GPU", "none here, latencies are modelled", True)
+    reasons = []
+    for name in ("rocm:0", "cuda:0"):
+        try:
+            return Finding("GPU", f"{name}, {probed(name).label}; `doctor --device {name}` tests it", True)
+        except NoDevice as error:
+            reasons.append(str(error))
+    return Finding("GPU", "; ".join(reasons), False)
+
+
 async def _target(arch: str, rooms: Rooms) -> Finding:
     """Take a task's seed kernel through the whole cascade for a target."""
     task = load_task("flip")
     try:
-        async with evaluator_in(rooms, FitnessSettings(target=arch), seed=0) as evaluator:
+        async with evaluator_in(rooms, FitnessSettings(target=arch, device="model"), seed=0) as evaluator:
             evaluation = await evaluator.evaluate(task.seed, task)
     except KernevoError as error:
         return Finding(f"target {arch}", str(error), False)

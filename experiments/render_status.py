@@ -11,8 +11,10 @@ from rich.console import Console
 from evo.account import Account
 from evo.credit import Credits
 from evo.pace import MINUTE, Pace
+from evo.records import SecondOpinion
 from experiments.progress import duration, rate
 from experiments.render import Overview, amounts, credit_data, individual_data, show_table
+from experiments.render_opinion import in_words
 
 SHOWN = 0.005
 """Share of the time below which a part of it is not shown."""
@@ -40,7 +42,14 @@ def status_data(
     }
 
 
-def show_status(console: Console, run: Overview, credits: Credits, account: Account, pace: Pace) -> None:
+def show_status(
+    console: Console,
+    run: Overview,
+    credits: Credits,
+    account: Account,
+    pace: Pace,
+    opinion: SecondOpinion | None = None,
+) -> None:
     """Print where a run stands, how fast it goes and what its time and money went into."""
     show_table(console, run, credits)
     if account.told:
@@ -54,6 +63,8 @@ def show_status(console: Console, run: Overview, credits: Credits, account: Acco
         console.print(
             f"spent: {spend.tokens_in} tokens read, {spend.tokens_out} written, {spend.dollars:.4g} dollars"
         )
+    if opinion is not None:
+        console.print(f"second opinion: {in_words(opinion)}")
     if account.stopped:
         console.print(f"stopped: {account.stopped}")
     elif pace.silent_seconds < MINUTE:

@@ -20,13 +20,15 @@ from evo.protocols import Closing, Evaluator, Operator, Tracker
 from evo.records import Opened
 from evo.tables import is_blank
 from evo.task import Task
-from experiments.build import build_engine, open_evaluator
+from experiments.build import build_engine, evaluator_in, located
 from experiments.interrupts import stopping
 from experiments.run_folder import JOURNAL, SETTINGS, claim, write_best, write_whole
+from experiments.second_opinion import seek
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task
 from experiments.tally import Tally
 from experiments.warm_start import imports_of
+from fitness.rooms import open_rooms
 from operators.llm.contract import Provider
 from operators.llm.settings import REACHING, LlmSettings
 from operators.settings import OperatorSettings
@@ -136,8 +138,15 @@ async def conduct(
 async def _search(session: Session, trackers: Sequence[Tracker]) -> str | Paused | None:
     settings = session.settings
     anchor = session.engine.baseline
-    async with open_evaluator(settings.fitness, settings.search.seed, anchor) as evaluator:
-        return await conduct(session, evaluator, trackers)
+    located(settings.fitness)
+    async with (
+        open_rooms() as rooms,
+        evaluator_in(rooms, settings.fitness, settings.search.seed, anchor) as evaluator,
+    ):
+        ending = await conduct(session, evaluator, trackers)
+        if isinstance(ending, str):
+            await seek(settings, session.engine, session.journal, rooms)
+        return ending
 
 
 @contextlib.asynccontextmanager

@@ -72,8 +72,8 @@ def read_settings(
 
     Models that the settings do not name come from the environment, if one is given, as
     `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
-    broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, and `search.offspring`
-    has a generation long enough for that.
+    broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, `search.offspring` has
+    a generation long enough for that, and `operators.portfolio` keeps to the weights.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -112,7 +112,12 @@ def parse_settings(
     busy = BUSY * llm.calls_in_flight
     fitting = {"repairs": REPAIRS, "proposals_in_flight": busy, "offspring": OFFSPRING}
     unsaid = {name: value for name, value in fitting.items() if name not in search}
-    return msgspec.structs.replace(settings, search=msgspec.structs.replace(settings.search, **unsaid))
+    operators = settings.operators
+    if "portfolio" not in written.get("operators", {}):
+        operators = msgspec.structs.replace(operators, portfolio="fixed")
+    return msgspec.structs.replace(
+        settings, search=msgspec.structs.replace(settings.search, **unsaid), operators=operators
+    )
 
 
 def flatten(settings: RunSettings) -> dict[str, str]:

@@ -20,6 +20,7 @@ import msgspec
 
 from evo.errors import KernevoError
 from evo.events import Event
+from experiments.render_opinion import in_words
 from experiments.tracking_elites import Elites
 from experiments.tracking_exchange import trace
 from experiments.tracking_members import SNAPSHOTS
@@ -169,6 +170,7 @@ class MlflowRun:
         self._trace()
         with reaching(self._uri):
             self._attach_report()
+            self._tell_opinion()
             self._end_no_more()
             if self._status != self._stored.status:
                 self._store.end(self.id, self._status, self._at)
@@ -277,6 +279,13 @@ class MlflowRun:
             self._traces |= {each.id for each in fresh}
             self.wrote["traces"] += len(fresh)
         self._seen = end
+
+    def _tell_opinion(self) -> None:
+        """Tag the run with the second opinion on its best kernel, if there is one."""
+        with _reading():
+            opinion = self._recorded.opinion
+        if opinion is not None:
+            self._tag({"second_opinion": in_words(opinion)})
 
     def _attach_report(self) -> None:
         """Write the run's report, if there is one by now."""

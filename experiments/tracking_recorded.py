@@ -12,7 +12,7 @@ from evo.evaluation import Evaluation
 from evo.journal import JournalReader
 from evo.objective import Individual
 from evo.past import FINAL, JournalPast
-from evo.records import Called
+from evo.records import Called, SecondOpinion
 
 _TOLD = "kind = 'told' AND body ->> '$.number' = ?"
 _COST = "coalesce(body ->> '$.evaluation.cost.{}', 0.0)"
@@ -82,6 +82,11 @@ class Recorded:
         """The seed kernel's evaluation; None before it was told."""
         told = self._journal.told(0)
         return told[-1].evaluation if told else None
+
+    @property
+    def opinion(self) -> SecondOpinion | None:
+        """The last second opinion on a best kernel; None if none was sought."""
+        return self._journal.opinion()
 
     def kernel(self, number: int) -> Kernel | None:
         """Return a candidate's kernel; None if it has none."""

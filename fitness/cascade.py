@@ -9,15 +9,13 @@ from collections.abc import Mapping
 import msgspec
 
 from evo.candidate import Kernel
-from evo.evaluation import Bound, Cost, Evaluation, Measurement, Resources, Source, Stage, Status
+from evo.evaluation import Bound, Evaluation, Measurement, Resources, Source, Stage, Status
 from evo.protocols import KnownPlan
 from evo.task import Role, Task
-from fitness.built import Built, runnable
+from fitness.building import Builder
+from fitness.built import Built
 from fitness.devices import Device
-from fitness.messages import Description
 from fitness.once import Once
-from fitness.plan import plan_digest
-from fitness.policy import breach
 from fitness.rooms import Rooms
 from fitness.settings import StageLimits
 from fitness.stages import Stages
@@ -70,7 +68,7 @@ class Cascade(abc.ABC):
         self._device = device
         self._limits = limits
         self._secret = secret
-        self._described: Once[tuple[Description, ...]] = Once()
+        self._builder = Builder(self.compiled_roles)
         self._evaluations: Once[Evaluation | Spared] = Once(_is_final)
         self._verdicts: Once[Verdict] = Once(lambda each: isinstance(each, Passed))
 
@@ -114,42 +112,12 @@ class Cascade(abc.ABC):
 
     def cancel(self) -> None:
         """Give up what is under way."""
-        for each in (self._described, self._evaluations, self._verdicts):
+        for each in (self._builder, self._evaluations, self._verdicts):
             each.cancel()
 
     async def build(self, kernel: Kernel, task: Task, stages: Stages) -> Built | Fault:
         """Return a kernel that has come through policy, capture and compiler, or why it has not."""
-        broken = breach(kernel.source, task.entry_point)
-        if broken:
-            # A kernel is there, so the reply that held it was not malformed: the module does not compile.
-            status = Status.COMPILE_ERROR if broken.status is Status.MALFORMED else broken.status
-            return Fault(status=status, stage=Stage.POLICY, feedback=broken.feedback)
-        described = await self._described.get(task.digest, lambda: stages.describe(task))
-        captured = await stages.capture(kernel, task, described)
-        if isinstance(captured, Fault):
-            return captured
-        roles = {each.name: each.role for each in task.workloads}
-        if not all(
-            plan.launches
-            for each in captured
-            for plan in each.alternatives
-            if roles[each.workload] is Role.TIME
-        ):
-            return Fault(
-                status=Status.UNSUPPORTED, stage=Stage.CAPTURE, feedback="the entry point launches no kernel"
-            )
-        wanted = [each for each in captured if roles[each.workload] in self.compiled_roles]
-        compiled = await stages.compile(tuple(plan for each in wanted for plan in each.alternatives))
-        if isinstance(compiled, Fault):
-            return compiled
-        able = runnable(captured, compiled)
-        if isinstance(able, Fault):
-            return able
-        binaries = compiled.binaries
-        return Built(
-            kernel=kernel, task=task, described=described, captured=able, binaries=binaries,
-            plan_digest=plan_digest(able, {name: binary.digest for name, binary in binaries.items()}),
-        )  # fmt: skip
+        return await self._builder.build(kernel, task, stages)
 
     def resources_timed(self, built: Built, bounds: Mapping[str, Bound]) -> tuple[Resources, ...]:
         """Return what the kernels of the timed workloads take, hold and are limited by, one a name.
@@ -188,9 +156,9 @@ class Cascade(abc.ABC):
         digest = None if isinstance(built, Fault) else built.plan_digest
         before = None if digest is None else known(digest)
         if before is not None:
-            return Spared(msgspec.structs.replace(before, cost=_cost(stages, start)))
+            return Spared(msgspec.structs.replace(before, cost=stages.cost(start)))
         verdict = built if isinstance(built, Fault) else await self._verdict(built, stages)
-        cost = _cost(stages, start)
+        cost = stages.cost(start)
         if isinstance(verdict, Fault):
             return Evaluation(
                 status=verdict.status, stage=verdict.stage, source=self.source, device=self.device,
@@ -216,15 +184,6 @@ class Cascade(abc.ABC):
         verdict = await self._verdicts.get((built.task.digest, *self.identity(built)), judge)
         # A fault names lines, which are those of the kernel that was judged.
         return verdict if own or isinstance(verdict, Passed) else await self.judge(built, stages)
-
-
-def _cost(stages: Stages, start: float) -> Cost:
-    """Return what the stages have cost since the start, a reading of the monotonic clock in seconds."""
-    return Cost(
-        cpu_seconds=stages.cpu_seconds,
-        wall_seconds=time.monotonic() - start,
-        stage_seconds={stage.name.lower(): each for stage, each in stages.seconds.items() if each},
-    )
 
 
 def _nothing_known(plan_digest: str) -> None:

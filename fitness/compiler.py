@@ -45,10 +45,13 @@ WARM_UP_IR = """module {
 
 
 def warm_up() -> None:
-    """Compile a first kernel for every backend, so that children find LLVM initialised."""
+    """Compile a first kernel for every backend, so that children find LLVM initialised.
+
+    One that cannot be compiled for, since a build of Triton lacks its tools, says so of each candidate.
+    """
     for arch in ("gfx942", "sm_90"):
         kernel = KernelIR(name="warm_up", ttir=WARM_UP_IR, options={"num_warps": 4})
-        _binary(CheckedIR(kernel=kernel, text=kernel.ttir, parameters=()), device_for(arch))
+        _build(CheckedIR(kernel=kernel, text=kernel.ttir, parameters=()), device_for(arch))
 
 
 def handle(payload: bytes) -> bytes:

@@ -24,6 +24,9 @@ REFUSED = {
     "tt.call": "calls a function that was not inlined",
     "tt.print": "prints from the device",
 }
+ASSUMPTION = "llvm.intr.assume"
+ASSUMED = frozenset({"arith.andi", "arith.cmpi", "arith.ori", "arith.remsi", "arith.remui"})
+"""What may be made of an address on the way to an assumption about it."""
 EXTERNAL_SYMBOLS = ("__nv_", "__ocml_", "__triton_hip_")
 ALIGNMENT = 16
 POINTER_RANGE_BITS = 32
@@ -44,9 +47,11 @@ def forbidden_operation(module: Any) -> str | None:
     """Return what a parsed MLIR module does that no kernel may, or None."""
     found: list[str] = []
     counted = {"builtin.module": 0, "tt.func": 0}
+    addresses, uses = [], Uses()
 
     def look(operation: Any) -> None:
         name = operation.get_name()
+        results = uses.note(operation, name)
         if name in counted:
             counted[name] += 1
         if name.split(".")[0] not in DIALECTS and name not in ALLOWED:
@@ -57,13 +62,38 @@ def forbidden_operation(module: Any) -> str | None:
             symbol, path = operation.get_str_attr("symbol"), operation.get_str_attr("libpath")
             if path or not str(symbol).startswith(EXTERNAL_SYMBOLS):
                 found.append(f"{name} calls {symbol!r} of {path!r}, which is not a device library's function")
+        elif name == "tt.ptr_to_int":
+            addresses.extend(results)
 
     module.walk(look)
+    if not all(map(uses.only_assumes, addresses)):
+        found.append("tt.ptr_to_int looks at where its buffers lie, which differs from call to call")
     if set(counted.values()) != {1}:
         found.append(f"one module with one function is wanted, got {counted}")
     if re.search(r"!tt\.ptr<(!|[^<>]*,)", module.str_nodebug()):
         found.append("a pointer to pointers, or into another address space")
     return found[0] if found else None
+
+
+class Uses:
+    """Which operations take each value of a module."""
+
+    def __init__(self) -> None:
+        self._takers: dict[int, list[tuple[str, list[int]]]] = {}
+
+    def note(self, operation: Any, name: str) -> list[int]:
+        """Take note of what an operation takes; return the values that it makes."""
+        results = [operation.get_result(number).id() for number in range(operation.get_num_results())]
+        for number in range(operation.get_num_operands()):
+            self._takers.setdefault(operation.get_operand(number).id(), []).append((name, results))
+        return results
+
+    def only_assumes(self, value: int) -> bool:
+        """Return whether nothing comes of a value but assumptions: it changes no result and no address."""
+        return all(
+            name == ASSUMPTION or (name in ASSUMED and all(map(self.only_assumes, results)))
+            for name, results in self._takers.get(value, ())
+        )
 
 
 def parameters_of(text: str) -> tuple[Parameter, ...] | None:

@@ -46,6 +46,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         wall_seconds: time that checking, and then timing, one candidate may hold the device.
         timing: how latencies are measured.
+        second_opinion: whether a run's winner is run once more, directly, by a process of lower trust.
+        opinion_seconds: time that this may take.
+        opinion_tolerance: by how much of a latency that process may differ from the judge.
 
     Raises:
         SettingsError: a time or a count that nothing could be measured with.
@@ -53,6 +56,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     wall_seconds: float = 30.0
     timing: TimingRules = TimingRules()
+    second_opinion: bool = True
+    opinion_seconds: float = 120.0
+    opinion_tolerance: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be measured with."""
@@ -64,8 +70,9 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             got = getattr(self.timing, name)
             if got < value:
                 raise SettingsError(f"fitness.judge.timing.{name} must be at least {value}, got {got}")
-        if self.wall_seconds <= 0:
-            raise SettingsError(f"fitness.judge.wall_seconds must be positive, got {self.wall_seconds}")
+        for name in ("wall_seconds", "opinion_seconds", "opinion_tolerance"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"fitness.judge.{name} must be positive, got {getattr(self, name)}")
 
 
 class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,17 +82,19 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         target: architecture that kernels are compiled for: `gfx942` or `sm_90`.
         device: where latencies come from: `cuda:0` or `rocm:0` measures on that GPU, `cuda:0,1` on two that
             are alike, `model` (or `model:` and the target) models the target without one, `auto` measures if
-            a GPU of the target's architecture is there and models otherwise. Not `auto` by default: the judge
-            has not met a GPU yet.
+            a GPU of the target's architecture is there and models otherwise.
+        portable: whether a GPU of another architecture will do: kernels are then measured on it, and must
+            compile for the target, within its limits, all the same.
         limits: what each stage may use for one candidate.
         judge: how a GPU is measured on.
 
     Raises:
-        SettingsError: a device that is none of these.
+        SettingsError: a device that is none of these, or nothing to measure where that must be portable.
     """
 
     target: str = "gfx942"
-    device: str = "model"
+    device: str = "auto"
+    portable: bool = False
     limits: StageLimits = StageLimits()
     judge: JudgeSettings = JudgeSettings()
 
@@ -98,4 +107,8 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise SettingsError(
                 f"fitness.device models {modelled}, but fitness.target, "
                 f"which kernels are compiled for, is {self.target}"
+            )
+        if self.portable and self.device.startswith("model"):
+            raise SettingsError(
+                f"fitness.portable is for latencies that are measured, but fitness.device is {self.device}"
             )

@@ -11,7 +11,7 @@ import msgspec
 
 from evo.candidate import Kernel
 from evo.errors import TaskError
-from evo.evaluation import Stage, Status
+from evo.evaluation import Cost, Stage, Status
 from evo.task import Task
 from fitness.costmodel.trace import Trace
 from fitness.interpreter import messages
@@ -31,7 +31,7 @@ from fitness.messages import (
     PrepareRequest,
     Unbuilt,
 )
-from fitness.plan import Captured, InputData, Plan, StridedData
+from fitness.plan import Captured, InputData, Plan, StridedData, TensorData
 from fitness.plan_check import wrong_capture
 from fitness.rooms import Rooms, limits
 from fitness.sandbox import Ending, Sandbox
@@ -75,6 +75,14 @@ class Stages:
             yield
         finally:
             self.seconds[stage] += time.monotonic() - begun
+
+    def cost(self, start: float) -> Cost:
+        """Return what the stages have cost since the start, a reading of the monotonic clock in seconds."""
+        return Cost(
+            cpu_seconds=self.cpu_seconds,
+            wall_seconds=time.monotonic() - start,
+            stage_seconds={stage.name.lower(): each for stage, each in self.seconds.items() if each},
+        )
 
     async def describe(self, task: Task) -> tuple[Description, ...]:
         """Return what the inputs of all workloads look like.
@@ -125,13 +133,33 @@ class Stages:
             )
         return Fault(status=reply.status, stage=Stage.COMPILE, feedback=reply.feedback)
 
+    async def prepare(self, task: Task, cases: tuple[Case, ...]) -> tuple[tuple[InputData, ...], ...]:
+        """Return the inputs of some cases.
+
+        Raises:
+            TaskError: the task's reference cannot make them.
+        """
+        return await self._oracle(
+            PrepareRequest(task, cases), tuple[tuple[InputData, ...], ...], task, Stage.CHECK
+        )
+
+    async def compare(
+        self, task: Task, cases: tuple[Case, ...], outputs: tuple[tuple[TensorData, ...], ...]
+    ) -> tuple[str | None, ...]:
+        """Return what is wrong with the outputs of each case, or None.
+
+        Raises:
+            TaskError: the task's reference fails.
+        """
+        return await self._oracle(
+            CompareRequest(task, cases, outputs), tuple[str | None, ...], task, Stage.CHECK
+        )
+
     async def check(
         self, kernel: Kernel, task: Task, cases: tuple[Case, ...], mutated: tuple[int, ...], choice: int
     ) -> Checked | Fault:
         """Interpret the cases under one autotune choice and have the oracle compare what came out."""
-        inputs = await self._oracle(
-            PrepareRequest(task, cases), tuple[tuple[InputData, ...], ...], task, Stage.CHECK
-        )
+        inputs = await self.prepare(task, cases)
         request = messages.CheckRequest(
             source=kernel.source, entry_point=task.entry_point, arch=self._arch, choice=choice,
             cases=tuple(messages.Case(case.name, each) for case, each in zip(cases, inputs, strict=True)),
@@ -151,10 +179,7 @@ class Stages:
         outputs = tuple(
             (*result.mutated, *(output.tensor for output in result.outputs)) for result in reply.results
         )
-        faults = await self._oracle(
-            CompareRequest(task, done, outputs), tuple[str | None, ...], task, Stage.CHECK
-        )
-        return verdict_of(len(cases), done, reply, faults)
+        return verdict_of(len(cases), done, reply, await self.compare(task, done, outputs))
 
     async def trace(
         self, kernel: Kernel, task: Task, described: Description, plan: Plan, closer: bool = False

@@ -26,7 +26,7 @@ class Elsewhere:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._opened = open_evaluator(FitnessSettings(), seed=3)
+        self._opened = open_evaluator(FitnessSettings(device="model"), seed=3)
         self._evaluator = asyncio.run_coroutine_threadsafe(self._opened.__aenter__(), loop).result()
         assert (self._evaluator.source, self._evaluator.device) == (self.source, self.device)
 

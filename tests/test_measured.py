@@ -127,6 +127,20 @@ def test_it_measures_on_the_gpu(opened: Elsewhere) -> None:
     assert (opened.source, opened.device) == (Source.MEASURED, place.label)
 
 
+def test_it_measures_what_must_compile_for_another_target() -> None:
+    settings = FitnessSettings(portable=True)
+
+    async def evaluated(*sources: str) -> list[Evaluation]:
+        async with open_evaluator(settings, seed=3) as evaluator:
+            return [await evaluator.evaluate(Kernel(each), FLIP) for each in sources]
+
+    place = located(settings)
+    seed, wide = asyncio.run(evaluated(SEED, SEED.replace("num_warps=4", "num_warps=32")))
+    assert place.label.endswith("not the target gfx942")
+    assert (seed.status, seed.source, seed.device) == (Status.PASSED, Source.MEASURED, place.label)
+    assert (wide.status, wide.device) == (Status.OUT_OF_RESOURCES, place.label)
+
+
 def test_a_faster_kernel_has_a_speed_up_outside_the_noise(opened: Elsewhere) -> None:
     wide = SEED.replace("BLOCK = 256", "BLOCK = 1024").replace("num_warps=4", "num_warps=8")
     narrow = SEED.replace("BLOCK = 256", "BLOCK = 32")
@@ -149,7 +163,7 @@ def test_a_search_of_twenty_evaluations_is_measured(tmp_path: Path) -> None:
     config.write_text(CONFIG)
     assert run(["run", str(config), "--out", str(out)]) == 0
     with JournalReader(out / "run.sqlite") as journal:
-        engine = recorded_engine(journal)
+        engine, opinion = recorded_engine(journal), journal.opinion()
         for _ in replay(journal, engine):
             pass
     told = [each.evaluation for each in engine.individuals.values()]
@@ -161,3 +175,6 @@ def test_a_search_of_twenty_evaluations_is_measured(tmp_path: Path) -> None:
     print("best speed-up", engine.elite.speedup)
     assert engine.elite.speedup is not None
     assert engine.elite.speedup >= 1.0
+    assert opinion is not None
+    print("run directly:", opinion)
+    assert (opinion.number, opinion.against) == (engine.elite.number, ())

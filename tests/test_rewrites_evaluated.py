@@ -20,7 +20,7 @@ def judged(variants: dict[str, dict[str, str]]) -> None:
     """Judge variants of tasks' seeds; what is turned down is so for its precision, and says why."""
 
     async def judge() -> None:
-        async with open_evaluator(FitnessSettings(), seed=3) as evaluator:
+        async with open_evaluator(FitnessSettings(device="model"), seed=3) as evaluator:
             for task in map(load_task, variants):
                 for name, source in variants[task.name].items():
                     evaluation = await evaluator.evaluate(Kernel(source), task)

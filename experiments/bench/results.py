@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fitness.packages import version_of
+
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -29,7 +31,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "torch": version("torch"),
-        "triton": version("triton"),
+        "triton": version_of("triton"),
     }
 
 

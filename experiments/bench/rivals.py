@@ -85,7 +85,7 @@ async def _work(
     cells: Queue[Cell], evaluations: int, out: Path, cache: Path, ways: Mapping[str, Way]
 ) -> None:
     with EvaluationCache(cache) as known:
-        async with open_evaluator(FitnessSettings(target=TARGET), seed=0) as inner:
+        async with open_evaluator(FitnessSettings(target=TARGET, device="model"), seed=0) as inner:
             evaluator = CachingEvaluator(inner, known)
             while (cell := _next(cells)) is not None:
                 task = load_task(cell.task)

@@ -20,12 +20,11 @@ import msgspec
 from evo.candidate import Candidate, Kernel, Proposal
 from evo.evaluation import Evaluation
 from evo.objective import Individual, assess
-from evo.protocols import Draft
+from evo.protocols import Draft, Evaluator
 from evo.task import Task
 from experiments.bench.results import write_results
 from experiments.build import open_evaluator
 from experiments.suites.loader import load_task
-from fitness.cascade import Cascade
 from fitness.devices import device_for
 from fitness.settings import FitnessSettings
 from operators.settings import OperatorSettings, build_operators
@@ -76,13 +75,13 @@ async def main(kernels: int) -> None:
 Work = tuple[Task, Kernel]
 
 
-async def _distinct(evaluator: Cascade, count: int) -> list[Work]:
+async def _distinct(evaluator: Evaluator, count: int) -> list[Work]:
     """Return this many kernels that pass and do different things, by random walks from the seeds."""
     walks = [await _walk(evaluator, load_task(name), count // len(TASKS)) for name in TASKS]
     return [work for together in zip(*walks, strict=True) for work in together]
 
 
-async def _walk(evaluator: Cascade, task: Task, count: int) -> list[Work]:
+async def _walk(evaluator: Evaluator, task: Task, count: int) -> list[Work]:
     """Return kernels of one task: steps of random operators, from any kernel found so far."""
     operators = list(build_operators(OperatorSettings(), device_for(TARGET).backend).values())
     seed = await evaluator.evaluate(task.seed, task)

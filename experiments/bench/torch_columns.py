@@ -82,7 +82,7 @@ def main(name: str, device: str) -> None:
     for workload in task.having(Role.TIME):
         inputs = inputs_of(task, Case(workload, NORMAL, 1), device)
         torch.compiler.reset()
-        compiled = torch.compile(baseline, dynamic=False)
+        compiled: Callable[..., Any] = torch.compile(baseline, dynamic=False)
         eager_ms, eager_as = timed_ms(gpu, lambda: baseline(*inputs))  # noqa: B023
         compiled_ms, compiled_as = timed_ms(gpu, lambda: compiled(*inputs))  # noqa: B023
         workloads[workload.name] = {

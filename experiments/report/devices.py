@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import msgspec
@@ -9,7 +10,11 @@ import msgspec
 from evo.evaluation import Evaluation
 from evo.task import Role, Workload
 from experiments.report.fates import RunTold
-from fitness.devices import DEVICES, Device
+from fitness.devices import DEVICES, Device, product_for
+
+MODELLED = re.compile(r"model:(\w+)")
+MEASURED = re.compile(r"(.+) \((\w+), driver .*")
+"""Product and architecture in what evaluations call a device."""
 
 
 class Roof(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +38,13 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def device_of(run: RunTold) -> Device | None:
-    """Return the device that a run is for, if it is one of the table's."""
-    _, modelled, arch = run.identity.device.partition("model:")
+    """Return the device that a run measures on or models, if it is one of the table's."""
+    label = run.identity.device
+    modelled, measured = MODELLED.fullmatch(label), MEASURED.fullmatch(label)
     if modelled:
-        return DEVICES.get(arch)
+        return DEVICES.get(modelled[1])
+    if measured:
+        return product_for(measured[2], measured[1]) if measured[2] in DEVICES else None
     try:
         target = tomllib.loads(run.settings).get("fitness", {}).get("target")
     except (tomllib.TOMLDecodeError, AttributeError):
@@ -46,7 +54,7 @@ def device_of(run: RunTold) -> Device | None:
 
 def roofs(run: RunTold, device: Device) -> list[Roof]:
     """Return the roofs of each timed workload that moves something."""
-    return [_roof(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
+    return [roof_of(each, device) for each in run.task.having(Role.TIME) if each.bytes > 0]
 
 
 def reached(evaluation: Evaluation, roof: Roof) -> float | None:
@@ -58,7 +66,8 @@ def reached(evaluation: Evaluation, roof: Roof) -> float | None:
     return roof.floor_ms / latencies[roof.workload] if roof.workload in latencies else None
 
 
-def _roof(workload: Workload, device: Device) -> Roof:
+def roof_of(workload: Workload, device: Device) -> Roof:
+    """Return the roofs of a workload that moves something."""
     lanes = 2 * device.lanes_per_unit * device.units * device.clock_hz
     compute = max(device.matrix_flops.get(workload.dtype, 0.0), lanes)
     seconds = max(workload.bytes / device.memory_bytes_per_s, workload.flops / compute)

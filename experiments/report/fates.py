@@ -107,6 +107,7 @@ class RunTold(msgspec.Struct, frozen=True, kw_only=True):
         elites: the numbers of all that were the fastest when they were settled, in that order.
         calls: replies of models, by the candidate that they were for.
         under_way: proposals whose candidates are owed.
+        opinion: what a second opinion on the winner came to, in words; empty if none was sought.
     """
 
     name: str
@@ -122,6 +123,7 @@ class RunTold(msgspec.Struct, frozen=True, kw_only=True):
     elites: tuple[int, ...]
     calls: dict[int, tuple[Call, ...]]
     under_way: int
+    opinion: str = ""
 
     @property
     def source(self) -> Source:

@@ -13,10 +13,11 @@ from evo.errors import JournalError
 from evo.evaluation import Evaluation, Measurement, Status
 from evo.journal import JournalReader
 from evo.objective import progress
-from evo.records import Asked, Called, Ended, Entry, Evaluated, Opened
+from evo.records import Asked, Called, Ended, Entry, Evaluated, Opened, SecondOpinion
 from evo.repeats import Firsts
 from evo.replay import recorded_task
 from evo.settings import Mode
+from experiments.render_opinion import in_words
 from experiments.report.fates import Call, Fate, Moment, RunTold, Speed
 
 LONGEST_LINE = 300
@@ -41,7 +42,7 @@ def gather(journal: JournalReader, folder: Path, redact: Callable[[str], str]) -
         begun=told.begun, sessions=told.sessions, stopped=told.stopped and redact(told.stopped),
         fates=fates, improvements=tuple(told.improvements), latest=told.now, elites=elites,
         calls={number: tuple(calls) for number, calls in told.calls.items()},
-        under_way=len(told.proposals) - len(fates),
+        under_way=len(told.proposals) - len(fates), opinion=redact(told.opinion),
     )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ class _Told:
         self.begun: float | None = None
         self.sessions = 0
         self.stopped: str | None = None
+        self.opinion = ""
         self.proposals: dict[int, Proposal] = {}
         self.improvements: list[Moment] = []
         self.now = Moment()
@@ -75,6 +77,8 @@ class _Told:
             self._tell(entry.at, record)
         elif isinstance(record, Ended):
             self.stopped = record.reason
+        elif isinstance(record, SecondOpinion):
+            self.opinion = in_words(record)
 
     def settled(self, *, steady: bool) -> tuple[dict[int, Fate], tuple[int, ...]]:
         """Return the candidates as they were or will be settled, and those that were the best by then."""

@@ -24,8 +24,8 @@ def story(run: RunTold) -> Markup:
 
 
 def place(run: RunTold) -> str:
-    """Return the device of a run by its product's name, where that is known."""
-    device = device_of(run)
+    """Return the device of a run: one that is modelled by its product's name, where that is known."""
+    device = device_of(run) if run.source is Source.MODELLED else None
     return run.identity.device if device is None else f"{device.product} ({device.arch})"
 
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from evo.errors import TaskError
+from evo.protocols import Evaluator
 from evo.task import Role, Task
 from experiments.build import evaluator_in
 from experiments.suites.loader import load_task
-from fitness.cascade import Cascade
 from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings
 from fitness.stages import Stages
@@ -59,7 +59,7 @@ async def examine(names: Sequence[str], settings: FitnessSettings) -> tuple[Exam
         return tuple(await asyncio.gather(*map(examined, names)))
 
 
-async def _faults(task: Task, rooms: Rooms, evaluator: Cascade, settings: FitnessSettings) -> list[str]:
+async def _faults(task: Task, rooms: Rooms, evaluator: Evaluator, settings: FitnessSettings) -> list[str]:
     """Return what is wrong with a task that could be read."""
     faults = list(faults_of_file(task))
     try:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 
@@ -22,6 +17,7 @@ from fitness.judge.memory import Arena, NoRoom
 from fitness.judge.messages import Ask, Began, FromJudge, Judged, Refused, Unable
 from fitness.judge.refusal import refusal_of
 from fitness.judge.timing import Timer
+from fitness.judge.turns import exclusive
 from fitness.verdicts import Fault
 
 Say = Callable[[FromJudge], None]
@@ -110,15 +106,3 @@ def _refusal(request: Ask, fault: Fault) -> Refused:
         number=request.number, status=fault.status, stage=fault.stage, feedback=fault.feedback,
         checks_passed=fault.checks_passed, checks_total=fault.checks_total,
     )  # fmt: skip
-
-
-@contextmanager
-def exclusive(device: str) -> Iterator[None]:
-    """Hold a device for this process alone, among all judges of the machine."""
-    path = Path(tempfile.gettempdir()) / f"kernevo-{device}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ once the outputs were taken, and is wiped. In no moment of a call does the devic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -22,8 +23,12 @@ from fitness.judge.messages import Ask, Subject
 from fitness.judge.replay import Replay, same_bits
 from fitness.messages import Case
 from fitness.plan import Plan
+from fitness.plan_check import ITEM_BYTES
 from fitness.reference import fault_in, inputs_of
 from fitness.verdicts import Fault
+
+LARGEST_COPIED_BYTES = 1 << 30
+"""Of outputs that are compared on the host."""
 
 
 class Correct:
@@ -95,6 +100,12 @@ def plan_for(subject: Subject, workload: str, choice: int) -> Plan | None:
 
 def _check(request: Ask, plan: Plan, trial: Trial, machine: Machine, arena: Arena) -> bool | Fault:
     """Run one case as often as there are poisons; return whether all gave the same bits, or what is wrong."""
+    told = sum(math.prod(each.shape) * ITEM_BYTES[each.dtype] for each in plan.outputs)
+    if trial.device == "cpu" and told > LARGEST_COPIED_BYTES:
+        return Fault(
+            status=Status.WRONG, stage=Stage.CHECK,
+            feedback=f"{trial.case.name}: {told} bytes of output, no check workload has that many",
+        )  # fmt: skip
     layout = Layout.of(plan)
     (slot,) = arena.slots([layout], 1, machine.memory_bytes())
     binaries = {each.kernel: each for each in request.candidate.binaries}

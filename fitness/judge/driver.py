@@ -1,13 +1,15 @@
 """Loads and launches binaries through the vendor's own driver library, whatever the version of Triton.
 
 CUDA's driver API and HIP's module API have the same calls under other names: "CUDA Driver API", module and
-execution control; "HIP API", module management. What stands here of HIP has never met the hardware.
+execution control; "HIP API", module management. What stands here of HIP has never met the hardware; it was
+held against the launcher in Triton's AMD backend (3.6 and 3.7), which makes the same calls.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -40,6 +42,8 @@ class Names(msgspec.Struct, frozen=True):
     Attributes:
         library: the shared library.
         load, function, launch, unload, error: the calls.
+        forget: the call that clears a thread's last error, where refused calls leave one behind for torch to
+            find at its next launch: HIP's runtime is its driver ("HIP API 7.0 changes", hipGetLastError).
     """
 
     library: str
@@ -48,6 +52,7 @@ class Names(msgspec.Struct, frozen=True):
     launch: str
     unload: str
     error: str
+    forget: str | None = None
 
 
 NAMES = {
@@ -57,9 +62,25 @@ NAMES = {
     ),
     "hip": Names(
         "libamdhip64.so", "hipModuleLoadData", "hipModuleGetFunction", "hipModuleLaunchKernel",
-        "hipModuleUnload", "hipGetErrorName",
+        "hipModuleUnload", "hipGetErrorName", "hipGetLastError",
     ),
 }  # fmt: skip
+MAPPED = Path("/proc/self/maps")
+
+
+def loaded_library(name: str) -> str:
+    """Return the file of a library that this process has loaded already; its name, for the loader, if none.
+
+    ROCm's torch brings a HIP of its own, maybe beside the system's, with a version or a hash in its name
+    (`libamdhip64.so.7`, `libamdhip64-0a1b2c.so`): modules must be loaded by the very one that torch drives.
+    """
+    stem = name.partition(".so")[0]
+    for line in MAPPED.read_text().splitlines():
+        path = line[line.find("/") :] if "/" in line else ""
+        base = path.rpartition("/")[2]
+        if base.startswith((f"{stem}.so", f"{stem}-")):
+            return path
+    return name
 
 
 class Driver:
@@ -73,7 +94,7 @@ class Driver:
         """
         self._backend = backend
         self._names = NAMES[backend]
-        self._library = ctypes.CDLL(self._names.library)
+        self._library = ctypes.CDLL(loaded_library(self._names.library))
         self._launch = getattr(self._library, self._names.launch)
         self._launch.argtypes = [
             ctypes.c_void_p, *[ctypes.c_uint] * 7, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
@@ -118,7 +139,7 @@ class Driver:
         """
         code = self._launch(function, *grid, threads, 1, 1, shared_bytes, stream, packed, None)
         if code:
-            raise DriverError(self._names.launch, self._error(code))
+            raise self._refused(self._names.launch, code)
 
     def unload(self, module: ctypes.c_void_p) -> None:
         """Let go of a binary.
@@ -131,7 +152,14 @@ class Driver:
     def _call(self, name: str, *arguments: Any) -> None:
         code = getattr(self._library, name)(*arguments)
         if code:
-            raise DriverError(name, self._error(code))
+            raise self._refused(name, code)
+
+    def _refused(self, call: str, code: int) -> DriverError:
+        """Return the error that a call came to, once the driver has forgotten it."""
+        error = DriverError(call, self._error(code))
+        if self._names.forget:
+            getattr(self._library, self._names.forget)()
+        return error
 
     def _error(self, code: int) -> str:
         """Return the driver's name of an error: CUDA writes it to a pointer, HIP returns it."""

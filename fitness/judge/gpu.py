@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from fitness.judge.driver import Driver, Packed
 from fitness.judge.messages import Fingerprint, Telemetry
 from fitness.judge.telemetry import Monitor, monitor_of
 from fitness.messages import Binary
+from fitness.packages import version_of
 
 KEPT_FREE = 2 << 30
 """Device memory that is left to the reference, in bytes."""
@@ -220,7 +220,7 @@ def fingerprint_of(index: int) -> Fingerprint:
         name=properties.name, arch=arch, backend="hip" if hip else "cuda", index=index,
         uuid=str(getattr(properties, "uuid", "")), units=properties.multi_processor_count,
         memory_bytes=properties.total_memory, driver=driver_version() or str(version),
-        torch=str(torch.__version__), triton=version_of("triton"),
+        torch=str(torch.__version__), triton=version_of("triton") or "unknown",
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ class Judges:
         if len(labels) != 1:
             raise JudgeError(f"all GPUs of a run must be alike, got {'; '.join(sorted(labels)) or 'none'}")
         self._fingerprint = judges[0].fingerprint
+        self._anchor_ms = judges[0].anchor_ms
         self._free: asyncio.Queue[Judge] = asyncio.Queue()
         for each in judges:
             self._free.put_nowait(each)
@@ -32,6 +33,11 @@ class Judges:
     def fingerprint(self) -> Fingerprint:
         """The first GPU; the others are told from it by number and uuid alone."""
         return self._fingerprint
+
+    @property
+    def anchor_ms(self) -> float:
+        """What a plain copy of fixed size took the first GPU when it was started, in milliseconds."""
+        return self._anchor_ms
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[Judge]:

@@ -27,7 +27,7 @@ import importlib, socket
 module, _, name = sys.argv[1].partition(":")
 getattr(importlib.import_module(module), name)(socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]))
 """
-_INHERITED = (
+DEVICE_VARIABLES = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME",
     "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ROCM_PATH", "NVIDIA_VISIBLE_DEVICES",
 )  # fmt: skip
@@ -63,7 +63,7 @@ class JudgeProcess:
         with theirs:
             self._process = subprocess.Popen(
                 command,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                env={name: os.environ[name] for name in DEVICE_VARIABLES if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,

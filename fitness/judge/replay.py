@@ -44,7 +44,7 @@ class Replay:
         return self._placed.device
 
     def prepare(self, inputs: Inputs, poison: int) -> None:
-        """Write inputs and poison all that the plan allocates.
+        """Write inputs and poison all else: what the plan allocates, what strides of inputs leave out.
 
         Raises:
             ValueError: the inputs are not those that the plan was captured for.
@@ -55,6 +55,9 @@ class Replay:
             )
         for view, value in zip(self._plan.inputs, inputs, strict=True):
             if isinstance(view, View) and isinstance(value, torch.Tensor):
+                whole = self._placed.bytes_of(view.buffer)
+                if value.numel() * value.element_size() != whole.numel():
+                    whole.fill_(poison)
                 write(self._placed.tensor(view), value)
         self._placed.poison(poison)
 

@@ -19,6 +19,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _MAKE_DEVICES = 1 << 6 | 1 << 11
 READ = _READ_FILE | _READ_DIR
 RUN = READ | _EXECUTE
+DEVICE = READ | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV
 ALTER_FILE = _READ_FILE | _WRITE_FILE | _TRUNCATE
 OWN = (1 << 15) - 1 & ~_EXECUTE & ~_MAKE_DEVICES
 """Everything under a folder but running programs from it and making device files."""

@@ -10,9 +10,10 @@ import tomli_w
 
 from evo.errors import SettingsError, TargetError
 from evo.evaluation import Source
-from experiments.build import TRITON_BACKENDS, buildable, located, run_secret
+from experiments.build import TRITON_BACKENDS, Place, buildable, located, place_on, run_secret, target_of
 from experiments.settings import parse_settings
 from fitness.devices import DEVICES
+from fitness.judge.messages import Fingerprint
 from fitness.judge.probe import has_gpu
 from fitness.settings import FitnessSettings
 from tests.experiments.commanding import SMALL, kernevo, one_line
@@ -59,11 +60,44 @@ def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
     if has_gpu():
         pytest.skip("this machine has a GPU")
     place = located(FitnessSettings(target="sm_90"))
+    assert located(FitnessSettings(target="sm_90", portable=True)) == place
     assert (place.gpus, place.source, place.label) == ((), Source.MODELLED, "model:sm_90")
     assert located(FitnessSettings(device="model:gfx942")) == located(FitnessSettings(device="model"))
     for device in ("cuda:0", "rocm:0"):
         with pytest.raises(TargetError, match=f"{device} cannot be measured on: this machine has no GPU"):
             located(FitnessSettings(device=device))
+
+
+def found(arch: str) -> Fingerprint:
+    return Fingerprint(
+        name="some GPU", arch=arch, backend="cuda", index=0, uuid="", units=1, memory_bytes=1, driver="5",
+        torch="2", triton="3",
+    )  # fmt: skip
+
+
+def test_a_gpu_of_another_architecture_will_do_if_it_may() -> None:
+    target = DEVICES["gfx942"]
+    own = place_on(found("gfx942"), ("rocm:0",), target, portable=True)
+    assert isinstance(own, Place)
+    assert (own.device, own.gate, own.label) == (target, None, "some GPU (gfx942, driver 5, Triton 3)")
+    assert place_on(found("sm_90"), ("cuda:0",), target, portable=False) == (
+        "cuda:0 is a some GPU (sm_90), kernels are compiled for gfx942"
+    )
+    other = place_on(found("sm_90"), ("cuda:0",), target, portable=True)
+    assert isinstance(other, Place)
+    assert (other.gpus, other.device, other.gate) == (("cuda:0",), DEVICES["sm_90"], target)
+    assert other.source is Source.MEASURED
+    assert other.label == "some GPU (sm_90, driver 5, Triton 3), not the target gfx942"
+    with pytest.raises(TargetError, match="got 'sm_61'"):
+        place_on(found("sm_61"), ("cuda:0",), target, portable=True)
+
+
+def test_models_are_told_of_both_devices() -> None:
+    told = target_of(DEVICES["sm_90"], DEVICES["gfx942"])
+    assert told.name == "NVIDIA H200 (kernels must also compile for AMD MI300X, gfx942)"
+    assert (told.arch, told.warp_size, told.threads_per_program) == ("sm_90", 32, 16 * 32)
+    assert told.shared_bytes_per_program == 65536
+    assert target_of(DEVICES["sm_90"]).threads_per_program == 1024
 
 
 @pytest.mark.parametrize(
@@ -75,6 +109,7 @@ def test_a_device_that_is_left_open_is_modelled_where_there_is_no_gpu() -> None:
             {"device": "model:sm_90"},
             "models sm_90, but fitness.target, which kernels are compiled for, is gfx942",
         ),
+        ({"device": "model", "portable": True}, "latencies that are measured, but fitness.device is model"),
         ({"judge": {"wall_seconds": 0}}, "wall_seconds must be positive"),
         ({"judge": {"timing": {"blocks": 1}}}, "blocks must be at least 4, got 1"),
     ],

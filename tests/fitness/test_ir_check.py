@@ -65,7 +65,9 @@ def with_args(plan: Plan, change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) 
             "tl.store(x + at, tl.inline_asm_elementwise('s_nop 0', '=r,r', [at], tl.int32, True, 1))",
             "tt.elementwise_inline_asm holds inline assembly",
         ),
-        ("tl.store(tl.cast(tl.cast(x, tl.int64) + at, tl.pointer_type(tl.float32)), 1.0)", "tt.int_to_ptr"),
+        ("tl.store(tl.cast(at.to(tl.int64), tl.pointer_type(tl.float32)), 1.0)", "tt.int_to_ptr"),
+        ("tl.store(x + at, (x.to(tl.int64) % 3).to(tl.float32))", "tt.ptr_to_int"),
+        ("odd = x.to(tl.int64) % 32 != 0; tl.assume(odd); tl.store(x + at, 1.0, mask=odd)", "tt.ptr_to_int"),
         (
             "tl.store(tl.load(x.to(tl.pointer_type(tl.pointer_type(tl.float32)))), 1.0)",
             "a pointer to pointers",
@@ -83,6 +85,7 @@ def test_what_kernels_may_not_do_is_rejected(line: str, told: str) -> None:
         "tl.store(x + at, libdevice.tanh(tl.load(x + at)))",
         "tl.store(x + at, tl.load(x + at)); tl.debug_barrier(); tl.store(x + at, 1.0)",
         "tl.assume(x.to(tl.int64) > 0); tl.store(x + at, 1.0)",
+        "tl.assume((x.to(tl.int64) % 16 == 0) & (x.to(tl.int64) > 0)); tl.store(x + at, 1.0)",
         "tl.store(x + at, tl.load(tl.multiple_of(tl.max_contiguous(x + at, 16), 16)))",
         "tl.atomic_add(x + at, 1.0)",
         "tl.store(x + at, tl.exp2(tl.load(x + at)) + tl.sum(tl.load(x + at)) + tl.cumsum(at))",

@@ -42,7 +42,7 @@ def faults(name: str, target: str, kernels: list[Kernel]) -> list[str]:
     """Return what was wrong with those that did not pass, nor ran into the limits that a target sets."""
 
     async def evaluate() -> list[str]:
-        async with open_evaluator(FitnessSettings(target=target), seed=3) as evaluator:
+        async with open_evaluator(FitnessSettings(target=target, device="model"), seed=3) as evaluator:
             task = task_of(name)
             found = [(kernel, await evaluator.evaluate(kernel, task)) for kernel in [task.seed, *kernels]]
         return [

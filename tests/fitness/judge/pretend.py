@@ -208,6 +208,25 @@ def view(buffer: int, n: int) -> View:
     return View(buffer=buffer, offset=0, shape=(n,), stride=(1,), dtype="float32")
 
 
+def with_huge_output(asked: Ask) -> Ask:
+    """Return a request whose candidate gives more than any check workload asks for."""
+    captured = tuple(
+        Captured(
+            workload=each.workload,
+            alternatives=tuple(
+                msgspec.structs.replace(
+                    given, steps=(Allocate(1, 4 << 29), *given.steps[1:]), outputs=(view(1, 1 << 29),)
+                )
+                for given in each.alternatives
+            ),
+        )
+        for each in asked.candidate.captured
+    )
+    return msgspec.structs.replace(
+        asked, candidate=msgspec.structs.replace(asked.candidate, captured=captured)
+    )
+
+
 def plan(workload: str, kernel: str, choice: int = 0) -> Plan:
     """Return the plan of an entry point that allocates its output, fills it and launches one kernel."""
     n = SIZES[workload]

@@ -11,7 +11,7 @@ import pytest
 from evo.evaluation import Stage, Status
 from fitness.judge.bench import Bench
 from fitness.judge.messages import Ask, Began, FromJudge, Judged, Refused, TimingRules, Unable
-from tests.fitness.judge.pretend import COLD, WARM, PretendMachine, request
+from tests.fitness.judge.pretend import COLD, WARM, PretendMachine, request, with_huge_output
 
 
 def answer(asked: Ask, machine: PretendMachine | None = None) -> Judged | Refused | Unable:
@@ -76,6 +76,13 @@ def test_what_a_bad_kernel_is_told(kernel: str, status: Status, stage: Stage, to
     assert (reply.status, reply.stage, reply.ends) == (status, stage, False), reply.feedback
     assert told in reply.feedback
     assert reply.checks_passed <= reply.checks_total
+
+
+def test_an_output_that_is_far_too_large_is_not_copied_to_the_host() -> None:
+    machine = PretendMachine(memory_bytes=1 << 40)
+    reply = refused(with_huge_output(request("nothing")), machine)
+    assert (reply.status, reply.stage) == (Status.WRONG, Stage.CHECK)
+    assert f"{4 << 29} bytes of output" in reply.feedback
 
 
 def with_families(asked: Ask, *families: str) -> Ask:

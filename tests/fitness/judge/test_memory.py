@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from fitness.judge.layout import ALIGNMENT, ZONE_BYTES, Layout
 from fitness.judge.memory import Arena, Placed, write
-from fitness.judge.replay import same_bits
+from fitness.judge.replay import Replay, same_bits
 from fitness.plan import Allocate, Plan, View
+from tests.fitness.judge.pretend import PretendMachine
 
 CPU = torch.device("cpu")
 MOST = 1 << 30
@@ -109,6 +110,18 @@ def test_red_zones_cannot_be_restored_from_one_another() -> None:
     assert not torch.equal(one, other)
     assert len(set(one.tolist())) > 200
     assert not torch.equal(one, placed(layout)._memory[:4096])
+
+
+def test_what_lies_between_the_elements_of_an_input_is_poisoned_too() -> None:
+    view = View(buffer=0, offset=0, shape=(8,), stride=(2,), dtype="float32")
+    given = Plan(workload="w", inputs=(view,), outputs=(), steps=(), kernels=())
+    memory = placed(Layout.of(given))
+    replay = Replay(given, {}, memory, PretendMachine(), ())
+    between = memory.bytes_of(0)[4:8]
+    between.fill_(1)
+    replay.prepare((torch.arange(8.0),), 0x7B)
+    assert between.tolist() == [0x7B] * 4
+    assert replay.modified((torch.arange(8.0),)) is None
 
 
 def test_slots_are_as_many_as_fit_and_start_poisoned() -> None:

@@ -1,0 +1,1 @@
+"""`kernevo doctor --device`: whether a GPU's judge judges as it should, told in tables that can be sent."""
