@@ -57,13 +57,13 @@ def study(request: Request, show: Printer) -> int:
     Interrupted, it takes an early look at the seeds that are through, if there are any. Return the exit code.
     """
     settings, grid, folder, workers = _begun(request)
-    plan = planned(settings, grid, folder, workers)
+    expected = planned(settings, grid, folder, workers)
     claim_study(folder, settings)
     whole = search(settings, grid, folder, workers)
     seen = grid if whole else through(grid, folder)
     if seen.cells or seen.given:
         found = measured(settings, seen.cells, gathered_from(settings, seen, folder), seen.levels)
-        path = write_results(found, folder, folder / RESULTS, plan.text, paths_of(seen))
+        path = write_results(found, folder, folder / RESULTS, expected.text, paths_of(seen))
         track(found, seen, folder)
         show(_data(found, path), lambda console: _show(console, found, path))
     return 0 if whole else INTERRUPTED
@@ -100,8 +100,8 @@ def simulate(request: Request, show: Printer) -> int:
     on_paper = simulated(grid.cells, past, settings.budget, workers)
     found = measured(settings, grid.cells, on_paper, grid.levels, simulated=True)
     found = found.with_table(prediction_table(grid.cells, past))
-    plan = planned(settings, grid, folder, workers)
-    path = write_results(found, folder / SIMULATED, folder / SIMULATED, plan.text, {})
+    expected = planned(settings, grid, folder, workers)
+    path = write_results(found, folder / SIMULATED, folder / SIMULATED, expected.text, {})
     show(_data(found, path), lambda console: _show(console, found, path))
     return 0
 
