@@ -186,7 +186,7 @@ def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> in
 @click.option("--plan", "way", flag_value="plan", help="Say what it will cost, and spend nothing.")
 @click.option("--pilot", "way", flag_value="pilot", help="Search a small slice; say how many seeds it takes.")
 @click.option("--simulate", "way", flag_value="simulate", help="Run it on paper, on what was fitted to runs.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that search; default half the cores.")
+@click.option("--workers", type=click.IntRange(min=1), help="Runs at once; default half the cores.")
 @JSON
 def study(
     config: Path,

@@ -11,7 +11,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from evo.errors import UsageError
 from experiments.console import messages
 from experiments.study.announcing import Announcer
 from experiments.study.currency import Currency
@@ -42,7 +41,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         config: of the study.
         changes: `key=value`, over the config.
         out: the study's folder; by default `runs/NAME`.
-        workers: processes that search side by side; by default half the cores, and one where a GPU measures.
+        workers: runs that are searched side by side, each by a process of its own unless a GPU measures; by
+            default half as many as there are cores.
     """
 
     config: Path
@@ -57,13 +57,13 @@ def study(request: Request, show: Printer) -> int:
     Interrupted, it takes an early look at the seeds that are through, if there are any. Return the exit code.
     """
     settings, grid, folder, workers = _begun(request)
-    plan = planned(settings, grid, folder, workers)
+    expected = planned(settings, grid, folder, workers)
     claim_study(folder, settings)
     whole = search(settings, grid, folder, workers)
     seen = grid if whole else through(grid, folder)
     if seen.cells or seen.given:
         found = measured(settings, seen.cells, gathered_from(settings, seen, folder), seen.levels)
-        path = write_results(found, folder, folder / RESULTS, plan.text, paths_of(seen))
+        path = write_results(found, folder, folder / RESULTS, expected.text, paths_of(seen))
         track(found, seen, folder)
         show(_data(found, path), lambda console: _show(console, found, path))
     return 0 if whole else INTERRUPTED
@@ -100,8 +100,8 @@ def simulate(request: Request, show: Printer) -> int:
     on_paper = simulated(grid.cells, past, settings.budget, workers)
     found = measured(settings, grid.cells, on_paper, grid.levels, simulated=True)
     found = found.with_table(prediction_table(grid.cells, past))
-    plan = planned(settings, grid, folder, workers)
-    path = write_results(found, folder / SIMULATED, folder / SIMULATED, plan.text, {})
+    expected = planned(settings, grid, folder, workers)
+    path = write_results(found, folder / SIMULATED, folder / SIMULATED, expected.text, {})
     show(_data(found, path), lambda console: _show(console, found, path))
     return 0
 
@@ -121,7 +121,9 @@ def search(settings: StudySettings, grid: Grid, folder: Path, workers: int) -> b
         return True
     runs = list(in_order(grid.cells))
     cache = folder / CACHE if shares_verdicts(settings) else None
-    order = Order(folder=folder, fitness=grid.fitness, cache=cache, reports=settings.reports)
+    order = Order(
+        folder=folder, fitness=grid.fitness, cache=cache, reports=settings.reports, one_process=grid.has_gpu
+    )
     try:
         run_all(runs, order, workers, Announcer(messages(), runs))
     except KeyboardInterrupt:
@@ -161,9 +163,7 @@ def _begun(request: Request) -> tuple[StudySettings, Grid, Path, int]:
     """Return what is asked, with everything refused that can be refused before anything is spent."""
     settings = read_study(request.config, request.changes)
     grid = laid_out(settings, os.environ)
-    workers = request.workers or (1 if grid.has_gpu else max(1, (os.cpu_count() or 1) // 2))
-    if grid.has_gpu and workers > 1:
-        raise UsageError(f"one judge owns the GPU, so --workers must be 1 where it measures, got {workers}")
+    workers = request.workers or max(1, (os.cpu_count() or 1) // 2)
     return settings, grid, request.out or Path("runs") / settings.name, workers
 
 

@@ -27,7 +27,9 @@ def claim_study(folder: Path, study: StudySettings) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strange = not (folder / SETTINGS).exists() and any(each.name != PILOT for each in folder.iterdir())
+        strange = not (folder / SETTINGS).exists() and any(
+            each.name not in (PILOT, SIMULATED) for each in folder.iterdir()
+        )
     except OSError as error:
         raise RunFolderError(f"study folder {folder} cannot be made: {error.strerror}") from None
     if strange:

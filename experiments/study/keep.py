@@ -20,8 +20,8 @@ LARGEST = 16 << 20
 """Bytes that a committed file may have."""
 
 
-def keep(folder: Path) -> Path:
-    """Copy the results of a study to `experiments/results/studies/NAME`, in the place of what was there.
+def keep(folder: Path, among: Path = RESULTS / "studies") -> Path:
+    """Copy the results of a study to a folder of its name `among` those kept, in the place of what was there.
 
     Raises:
         ValueError: there are no results, or a file that is too large to commit.
@@ -34,7 +34,7 @@ def keep(folder: Path) -> Path:
     if large:
         raise ValueError(f"a committed file may have {LARGEST} bytes, {large[0]} has more")
     name = read_study(own / SETTINGS).name
-    kept = RESULTS / "studies" / (f"{name}_{SIMULATED}" if simulated else name)
+    kept = among / (f"{name}_{SIMULATED}" if simulated else name)
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(own, kept)
     return kept

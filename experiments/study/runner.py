@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -27,16 +28,23 @@ PATIENCE_SECONDS = 30.0
 """How long workers may take to leave a run in order."""
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True):
+class Post(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A worker, seen from here.
 
     Attributes:
         process: the worker.
         line: to it.
+        under_way: the runs that it was sent and that have not ended, by path.
     """
 
     process: BaseProcess
     line: Connection
+    under_way: dict[str, PlannedRun] = {}
+
+    def send(self, run: PlannedRun) -> None:
+        """Have the worker search a run, beside those that are under way."""
+        self.under_way[run.path] = run
+        self.line.send(run)
 
 
 class Listener(Protocol):
@@ -63,17 +71,18 @@ def run_all(runs: Sequence[PlannedRun], order: Order, workers: int, listener: Li
     listener.due(due)
     if not due:
         return
-    with _locked(order.folder), _posts(order, min(workers, len(due))) as posts:
+    processes = 1 if order.one_process else min(workers, len(due))
+    with _locked(order.folder), _posts(order, processes) as posts:
         waiting = iter(due)
-        busy: dict[Connection, PlannedRun] = {}
-        for post in posts:
-            _send_next(post.line, waiting, busy)
-        while busy:
-            for line in wait(list(busy)):
-                assert isinstance(line, Connection)
-                run = busy.pop(line)
-                listener.told(run, _outcome(line, run, posts))
-                _send_next(line, waiting, busy)
+        for place, run in enumerate(itertools.islice(waiting, workers)):
+            posts[place % processes].send(run)
+        while busy := [post for post in posts if post.under_way]:
+            for line in wait([post.line for post in busy]):
+                [post] = [post for post in busy if post.line is line]
+                outcome = _outcome(post)
+                listener.told(post.under_way.pop(outcome.path), outcome)
+                for following in itertools.islice(waiting, 1):
+                    post.send(following)
 
 
 def ended(folder: Path) -> bool:
@@ -103,31 +112,24 @@ def refuse_waiting(paths: Sequence[str]) -> None:
         )
 
 
-def _send_next(line: Connection, waiting: Iterator[PlannedRun], busy: dict[Connection, PlannedRun]) -> None:
-    run = next(waiting, None)
-    if run is not None:
-        line.send(run)
-        busy[line] = run
-
-
-def _outcome(line: Connection, run: PlannedRun, posts: Sequence[Post]) -> Outcome:
-    """Return how a run ended.
+def _outcome(post: Post) -> Outcome:
+    """Return how a run of a worker ended.
 
     Raises:
         UsageError, RunFailure: it did not end in order.
     """
+    one = next(iter(post.under_way))
     try:
-        outcome: Outcome = line.recv()
+        outcome: Outcome = post.line.recv()
     except (EOFError, ConnectionResetError):
-        [process] = [post.process for post in posts if post.line is line]
-        process.join(PATIENCE_SECONDS)
+        post.process.join(PATIENCE_SECONDS)
         raise RunFailure(
-            f"a worker must live until its run has ended, the one of {run.path} ended with exit code "
-            f"{process.exitcode}; the same command goes on from here"
+            f"a worker must live until its runs have ended, that of {one} ended with exit code "
+            f"{post.process.exitcode}; the same command goes on from here"
         ) from None
     if outcome.error is not None:
         failure = UsageError if outcome.misused else RunFailure
-        raise failure(f"{outcome.path or run.path}: {outcome.error}")
+        raise failure(f"{outcome.path or one}: {outcome.error}")
     return outcome
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from evo.errors import UsageError
 from experiments.bench.results import RESULTS
 from experiments.run_folder import JOURNAL, SETTINGS
-from experiments.study.currency import Allowance
+from experiments.study.currency import Allowance, spent
 from experiments.study.gathered import Gathered, Searched, together, within
 from experiments.study.grid import RUNS, Cell
 from experiments.study.journals import ARCHIVE, unpack
@@ -38,6 +38,7 @@ def simulated(cells: Sequence[Cell], past: Sequence[Recorded], budget: Allowance
     """
     _refuse_operators(cells)
     worlds = {task: _traces_of(task, past) for task in dict.fromkeys(cell.task for cell in cells)}
+    _refuse_endless(worlds, budget)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_cell, cell, worlds[cell.task], budget) for cell in cells]
         return together([job.result() for job in jobs])
@@ -107,6 +108,13 @@ def _traces_of(task: str, past: Sequence[Recorded]) -> tuple[Trace, ...]:
     if len(devices) > 1:
         raise UsageError(f"a landscape is fitted to runs on one device, got {', '.join(devices)} for {task}")
     return traces
+
+
+def _refuse_endless(worlds: Mapping[str, Sequence[Trace]], budget: Allowance) -> None:
+    """Refuse a currency of which past runs spent nothing, so that no run on paper would ever end."""
+    for task, traces in worlds.items():
+        if not any(spent(step, budget.currency) > 0 for trace in traces for step in trace.steps):
+            raise UsageError(f"the past runs of task {task} spent no {budget.currency.noun} to go by")
 
 
 def _cell(cell: Cell, traces: Sequence[Trace], budget: Allowance) -> Searched:

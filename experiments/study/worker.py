@@ -1,4 +1,4 @@
-"""Worker: a process that searches the runs that it is sent, one after the other, in rooms that stay open."""
+"""Worker: a process that searches the runs that it is sent, in rooms and with judges that stay open."""
 
 from __future__ import annotations
 
@@ -36,12 +36,29 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         fitness: where latencies come from, the same for all runs.
         cache: file of the evaluations that runs share, if they do.
         reports: whether to write a report of each run.
+        one_process: whether one worker searches all runs that are under way: where GPUs measure, for each of
+            them has one owner.
     """
 
     folder: Path
     fitness: FitnessSettings
     cache: Path | None
     reports: bool
+    one_process: bool = False
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """What a worker has open.
+
+    Attributes:
+        rooms: for candidates.
+        judges: that own the GPUs, if there are any.
+        cache: of the evaluations that runs share, if they do.
+    """
+
+    rooms: Rooms
+    judges: Judges | None
+    cache: EvaluationCache | None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def work(line: Connection, order: Order) -> None:
-    """Search what comes down the line and say how each run ended, until the line is closed.
+    """Search what comes down the line, all of it side by side, and say how each run ended.
 
-    When it is closed in the middle of a run, that run is left as an interrupt leaves it.
+    Once the line is closed the worker ends; runs that are under way are left as an interrupt leaves them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever holds the other end hears of it, and closes it
     with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
@@ -74,10 +91,14 @@ async def _work(line: Connection, order: Order) -> None:
     with _cache(order) as cache:
         try:
             async with open_rooms() as rooms, judges_for(order.fitness) as judges:
+                under_way: set[asyncio.Task[None]] = set()
                 while (run := await _next(line)) is not None:
-                    with _ending_with(line):
-                        outcome = await _outcome(run, order, rooms, judges, cache)
-                    line.send(outcome)
+                    task = asyncio.create_task(_search(line, run, order, Bench(rooms, judges, cache)))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                for task in list(under_way):
+                    task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
         except KernevoError as error:
             line.send(Outcome(path="", error=str(error), misused=isinstance(error, UsageError)))
 
@@ -86,38 +107,24 @@ async def _next(line: Connection) -> PlannedRun | None:
     """Return the next run, or None once the line is closed."""
     try:
         run: PlannedRun = await asyncio.get_running_loop().run_in_executor(None, line.recv)
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         return None
     return run
 
 
-@contextlib.contextmanager
-def _ending_with(line: Connection) -> Iterator[None]:
-    """Cancel what is done within as soon as the line is closed; nothing else comes down it meanwhile."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def end() -> None:
-        loop.remove_reader(line.fileno())
-        task.cancel()
-
-    loop.add_reader(line.fileno(), end)
-    try:
-        yield
-    finally:
-        loop.remove_reader(line.fileno())
+async def _search(line: Connection, run: PlannedRun, order: Order, bench: Bench) -> None:
+    line.send(await _outcome(run, order, bench))
 
 
-async def _outcome(
-    run: PlannedRun, order: Order, rooms: Rooms, judges: Judges | None, cache: EvaluationCache | None
-) -> Outcome:
+async def _outcome(run: PlannedRun, order: Order, bench: Bench) -> Outcome:
     folder = order.folder / run.path
     try:
         session = _session(folder, run)
         with session.journal:
-            anchor = session.engine.baseline or _known_seed(session, cache)
-            async with evaluator_in(rooms, order.fitness, SECRET_SEED, anchor, judges) as own:
-                evaluator: Evaluator = own if cache is None else CachingEvaluator(own, cache)
+            anchor = session.engine.baseline or _known_seed(session, bench.cache)
+            opened = evaluator_in(bench.rooms, order.fitness, SECRET_SEED, anchor, bench.judges)
+            async with opened as own:
+                evaluator: Evaluator = own if bench.cache is None else CachingEvaluator(own, bench.cache)
                 ending = await conduct(session, evaluator)
         if session.engine.elite is not None:
             write_best(folder, session.engine.elite)

@@ -50,8 +50,9 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
         """Return the most that one answer of an operator may cost."""
         answers = self.making.get(operator, self.making[ANY])
         return Spend(
-            tokens_in=max(each.tokens for each in answers), dollars=max(each.dollars for each in answers)
-        )
+            tokens_in=max(each.tokens for each in answers), dollars=max(each.dollars for each in answers),
+            calls=max(each.llm_calls for each in answers),
+        )  # fmt: skip
 
 
 def measured_costs(traces: Sequence[Trace]) -> Costs:

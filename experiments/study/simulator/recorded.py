@@ -160,7 +160,7 @@ class Recalled:
         rng = random.Random(proposal.key)
         status, verdict = self._outcomes.end(self.name, rng)
         paid = self._costs.made(self.name, proposal.key)
-        spend = Spend(tokens_in=paid.tokens, dollars=paid.dollars)
+        spend = Spend(tokens_in=paid.tokens, dollars=paid.dollars, calls=paid.llm_calls)
         if verdict is Status.MALFORMED:
             return Malformed("as in a run before", spend)
         parent = State.of(parents[0].candidate.kernel or task.seed)

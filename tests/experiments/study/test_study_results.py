@@ -18,6 +18,7 @@ from experiments.study.estimators.best_of import best_of_k
 from experiments.study.figures import figures_of
 from experiments.study.gathered import Gathered, searched, within
 from experiments.study.grid import Cell, cells_of
+from experiments.study.keep import keep
 from experiments.study.measuring import Measured, measured
 from experiments.study.scaling import families_of
 from experiments.study.settings import parse_study
@@ -173,3 +174,15 @@ def test_the_summary_holds_what_matters(results: Path) -> None:
     assert (read["source"], read["device"], read["simulated"]) == ("modelled", "model:gfx942", False)
     assert [row["mix"] for row in read["mixes"]] == ["1 × 16", "2 × 8", "4 × 4"]
     assert read["verdict"]
+
+
+def test_results_are_kept_whole_in_the_place_of_former_ones(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "old.txt").write_text("former")
+    kept = keep(results.parent, tmp_path)
+    assert kept == tmp_path / "paper"
+    assert {path.relative_to(kept) for path in kept.rglob("*")} == {
+        path.relative_to(results) for path in results.rglob("*")
+    }
+    with pytest.raises(ValueError, match="holds none"):
+        keep(tmp_path, tmp_path)
