@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evo.evaluation import Bound
 from evo.objective import Individual
-from evo.selection import alike, fit
+from evo.selection import fit
 
 OCCUPANCIES = 4
 """Parts of equal width that occupancies from 0 to 1 are told apart by."""
@@ -56,22 +56,3 @@ def archive(individuals: Iterable[Individual]) -> tuple[Individual, ...]:
     for individual in fit(individuals):
         firsts.setdefault(cell(individual), individual)
     return tuple(firsts.values())
-
-
-def distinct(individuals: Iterable[Individual], count: int) -> tuple[Individual, ...]:
-    """Return the best of each cell, best first, `count` at most; without a cell, the best of each speed.
-
-    Broken ones are all told apart.
-    """
-    kept: list[Individual] = []
-    cells: set[Cell] = set()
-    for individual in fit(individuals):
-        if len(kept) == count:
-            break
-        own = cell(individual)
-        if own in cells or (own is None and kept and alike(kept[-1], individual)):
-            continue
-        kept.append(individual)
-        if own is not None:
-            cells.add(own)
-    return tuple(kept)

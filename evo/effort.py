@@ -12,31 +12,33 @@ from evo.objective import Individual
 from evo.selection import alike, fit
 
 PLACE = 2.0
-"""The k-th best draws as often as the best once that was tried about k to this power times as often."""
+"""Power by which a place in the ranking counts: with as many children, the second best draws a quarter."""
+
+FEW = 8.0
+"""Children that are few: an individual of which so many are known draws half as often as when it was new."""
 
 SLOWNESS = 4.0
-"""An individual half as fast as the best draws as seldom as two to this power fewer of its like would."""
+"""Power by which speed counts: at half the best one's speed a sixteenth is left, whatever the place."""
 
 
 class Effort:
-    """How often each individual was a parent, by operator; a fold of the individuals settled.
+    """How often each individual was a parent; a fold of the individuals settled.
 
     A child that is as fast as its parent inherits what was tried with the parent: a change that says nothing
     begins nothing anew. Only those that are members somewhere are remembered.
     """
 
-    def __init__(self, tried: Mapping[int, Counter[str]] = MappingProxyType({})) -> None:
-        """Begin with what was tried with each, nothing if not given."""
-        self._tried = {number: Counter(each) for number, each in tried.items()}
+    def __init__(self, tried: Mapping[int, int] = MappingProxyType({})) -> None:
+        """Begin with how often each was a parent, never if not given."""
+        self._tried = Counter(tried)
 
     def branch(self) -> Effort:
         """Return a copy, for what is drawn and not settled yet."""
         return Effort(self._tried)
 
     def note(self, proposal: Proposal) -> None:
-        """Note that a proposal tries its operator with its parents."""
-        for number in proposal.parents:
-            self._tried.setdefault(number, Counter())[proposal.operator] += 1
+        """Note that a proposal tries something with its parents."""
+        self._tried.update(proposal.parents)
 
     def settle(self, individual: Individual, members: Mapping[int, Individual]) -> None:
         """Note what was tried to make an individual; from a parent that is alike it inherits."""
@@ -44,25 +46,15 @@ class Effort:
         self.note(proposal)
         for number in proposal.parents:
             if number in members and alike(individual, members[number]):
-                self._tried[individual.number] = Counter(self._tried[number])
+                self._tried[individual.number] = self._tried[number]
 
     def forget(self, members: Iterable[Individual]) -> None:
         """Forget all but the members."""
-        numbers = {each.number for each in members}
-        self._tried = {number: tried for number, tried in self._tried.items() if number in numbers}
+        self._tried = Counter({each.number: self._tried[each.number] for each in members})
 
     def of(self, number: int) -> int:
         """Return how often an individual was a parent."""
-        return self._tried[number].total() if number in self._tried else 0
-
-    def puts_off(self, operator: str, parents: Sequence[int], rng: random.Random) -> bool:
-        """Return whether operators that were tried less with these parents should have their turn first.
-
-        What was tried n times goes first once in n + 1 times, so that in the long run operators are asked of
-        a parent in proportion to the square roots of their weights.
-        """
-        tried = max((self._tried[each][operator] for each in parents if each in self._tried), default=0)
-        return rng.random() * (1 + tried) >= 1
+        return self._tried[number]
 
 
 def least_tried(
@@ -72,13 +64,13 @@ def least_tried(
 
     The best draws most as long as it is new; the longer nothing better comes of it, the more often others
     have their turn. The weight of the k-th best, with s of the best one's speed and n children, is
-    s ** SLOWNESS / (k ** PLACE * (1 + n)). Broken ones are drawn only where there are too few that passed.
+    s ** SLOWNESS / (k ** PLACE * (1 + n / FEW)). Broken ones are drawn only where too few have passed.
     """
     ranked = fit(individuals)
     working = [each for each in ranked if each.evaluation.passed]
     pool = working if len(working) >= count else ranked
     weights = [
-        _share(each, pool[0]) / (place**PLACE * (1 + effort.of(each.number)))
+        _share(each, pool[0]) / (place**PLACE * (1 + effort.of(each.number) / FEW))
         for place, each in enumerate(pool, start=1)
     ]
     chosen: list[Individual] = []

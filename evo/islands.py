@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from deap import tools
 
-from evo.archive import archive, distinct
+from evo.archive import archive
 from evo.effort import Effort
 from evo.objective import Individual
 from evo.repairs import RepairQueue
-from evo.selection import fit, survivors
-from evo.settings import PopulationKind, SearchRules
+from evo.selection import alike, distinct, fit, survivors
+from evo.settings import MOST, PopulationKind, SearchRules, Selection
 
 Members = tuple[Individual, ...]
 
@@ -33,6 +33,9 @@ class Islands:
         self._rules = rules
         self._best: list[Individual | None] = [None] * rules.islands
         self._risen = [0] * rules.islands
+        self._founders: Members = ()
+        self._patience = [rules.patience] * rules.islands
+        self._former: list[Members] = [()] * rules.islands
 
     @property
     def union(self) -> Members:
@@ -42,6 +45,7 @@ class Islands:
     def absorb(self, settled: Sequence[Individual]) -> None:
         """Let the settled individuals compete with those on their islands for the places there."""
         arrived: list[list[Individual]] = [[] for _ in self.members]
+        self._founders += tuple(each for each in settled if each.candidate.proposal.generation == 0)
         present = {each.number: each for members in self.members for each in members}
         for individual in settled:
             proposal = individual.candidate.proposal
@@ -53,7 +57,7 @@ class Islands:
             self._keep([*members[: self._rules.elites], *newcomers]) if newcomers else members
             for members, newcomers in zip(self.members, arrived, strict=True)
         )
-        self.effort.forget(each for members in self.members for each in members)
+        self._forget()
 
     def end_generation(self, generation: int) -> None:
         """Let individuals migrate if it is time, then restart the islands that are stuck."""
@@ -65,6 +69,13 @@ class Islands:
                 self._best[island], self._risen[island] = members[0], generation
             elif patience is not None and generation - self._risen[island] >= patience:
                 self._restart(island, generation)
+            elif patience is None and self._is_exhausted(island, generation):
+                self._begin_again(island, generation)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Remember what was tried with the members alone."""
+        self.effort.forget(each for members in self.members for each in members)
 
     def _migrate(self) -> None:
         """Send copies of each island's best to the next one, where they compete for a place."""
@@ -75,7 +86,25 @@ class Islands:
 
     def _rises(self, island: int, members: Members) -> bool:
         former = self._best[island]
-        return bool(members) and (former is None or bool(members[0].fitness > former.fitness))
+        if not members or former is None:
+            return bool(members)
+        better = bool(members[0].fitness > former.fitness)
+        return better and not (self._by_effort(island) and alike(members[0], former))
+
+    def _by_effort(self, island: int) -> bool:
+        return self._rules.selecting(island)[0] is Selection.EFFORT
+
+    def _is_exhausted(self, island: int, generation: int) -> bool:
+        return self._by_effort(island) and generation - self._risen[island] >= self._patience[island]
+
+    def _begin_again(self, island: int, generation: int) -> None:
+        """Leave the island to the founders, or to the best of all its beginnings, in turns."""
+        self._former[island] += self.members[island][:1]
+        beginnings = len(self._former[island])
+        begun = self._keep(self._founders if beginnings % 2 else self._former[island])
+        self._best[island], self._risen[island] = begun[0] if begun else None, generation
+        self._patience[island] = min(2 * self._patience[island], MOST)
+        self.members = (*self.members[:island], begun, *self.members[island + 1 :])
 
     def _restart(self, island: int, generation: int) -> None:
         """Put the best of each island in the place of all that are on this one."""

@@ -13,7 +13,7 @@ from evo.candidate import Proposal
 from evo.effort import Effort, least_tried
 from evo.islands import Islands
 from evo.objective import Individual
-from evo.protocols import Operator, Portfolio, Spending
+from evo.protocols import Operator, Portfolio
 from evo.selection import SELECTORS, tournament
 from evo.settings import SearchSettings, Selection
 from evo.task import Task
@@ -122,7 +122,7 @@ class SelectingProposer:
                 lineups = [lineup]
                 if broken:
                     lineups.append(tournament(broken, self._width, self._settings.tournament, rng))
-                offer = self._offer(lineups, answers, self._weighed(island, effort), rng)
+                offer = self._offer(lineups, answers, rng)
                 if offer is not None:
                     name, parents = offer
                     return Proposal(
@@ -135,47 +135,21 @@ class SelectingProposer:
         self,
         lineups: Sequence[Sequence[Individual]],
         answers: dict[tuple[str, tuple[int, ...]], bool],
-        effort: Effort | None,
         rng: random.Random,
     ) -> tuple[str, tuple[int, ...]] | None:
         """Return the operator that the portfolio chooses among those that apply, with its parents' numbers.
 
         It chooses among all that are left until one applies: by weights that comes to the same as asking all
         of them first, and what an operator finds in a kernel can take as long as the rest of the proposal.
-        One that was tried with these parents before may let others go first. Not so one that is paid, for it
-        has a new idea each time; and none that is paid is asked in the place of one that is not.
         """
-        names, put_off = list(self._operators), list[tuple[str, tuple[int, ...]]]()
+        names = list(self._operators)
         while names:
             name = self._chosen(names, rng)
+            for lineup in lineups:
+                if self._applies(name, lineup, answers):
+                    return name, _numbers(lineup[: self._operators[name].arity])
             names.remove(name)
-            parents = self._taking(name, lineups, answers)
-            if parents is None:
-                continue
-            if effort is None or self._is_paid(name) or not effort.puts_off(name, parents, rng):
-                return name, parents
-            put_off.append((name, parents))
-            names = [each for each in names if not self._is_paid(each)]  # whose share stays as it is
-        return put_off[0] if put_off else None
-
-    def _taking(
-        self,
-        name: str,
-        lineups: Sequence[Sequence[Individual]],
-        answers: dict[tuple[str, tuple[int, ...]], bool],
-    ) -> tuple[int, ...] | None:
-        """Return the numbers of the first parents that an operator applies to, if it does to any."""
-        for lineup in lineups:
-            if self._applies(name, lineup, answers):
-                return _numbers(lineup[: self._operators[name].arity])
         return None
-
-    def _is_paid(self, name: str) -> bool:
-        return isinstance(self._operators[name], Spending)
-
-    def _weighed(self, island: int, effort: Effort) -> Effort | None:
-        """Return what was tried, if it says which operators have their turn on an island."""
-        return effort if self._settings.selecting(island)[0] is Selection.EFFORT else None
 
     def _chosen(self, names: Sequence[str], rng: random.Random) -> str:
         name = self._portfolio.choose(rng, names)

@@ -143,6 +143,17 @@ def survivors(individuals: Iterable[Individual], count: int) -> tuple[Individual
     return tuple(fit(individuals)[:count])
 
 
+def distinct(individuals: Iterable[Individual], count: int) -> tuple[Individual, ...]:
+    """Return the best `count`, best first, and of those that are alike the first only; none of them unfit."""
+    kept: list[Individual] = []
+    for individual in fit(individuals):
+        if len(kept) == count:
+            break
+        if not (kept and alike(kept[-1], individual)):
+            kept.append(individual)
+    return tuple(kept)
+
+
 def alike(one: Individual, other: Individual) -> bool:
     """Return whether two individuals passed and are as fast as each other, as far as it matters."""
     if not (one.evaluation.passed and other.evaluation.passed):

@@ -48,9 +48,9 @@ class PopulationKind(StrEnum):
 
     Attributes:
         BEST: the best, as many as `population` says.
-        DISTINCT: the best of each way to use the hardware (occupancy, what limits it, tile volume), as many
-            as `population` says; where none is known, the best of each speed.
-        ARCHIVE: the best of each way to use the hardware, however many there are.
+        DISTINCT: the best, as many as `population` says; of those as fast as each other the first only.
+        ARCHIVE: the best of each way to use the hardware (occupancy, what limits it, tile volume), however
+            many there are.
     """
 
     BEST = "best"
@@ -90,6 +90,9 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
         migrants: individuals that each island sends copies of to the next one.
         restart_after: generations without a better best after which an island begins again with the best of
             each island; None lets it be.
+        patience: generations without a better best after which an island where parents are drawn by
+            `effort` begins again, unless `restart_after` is given: with the founders, or with the best of all
+            its beginnings, in turns. It lasts twice as long each time.
         repairs: broken candidates that may wait on each island for an operator that applies to them only.
         redraws: times that a proposal is made again if its kernel repeats one settled before, comments,
             layout and local names aside, and no model was paid for it.
@@ -111,6 +114,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     migration_every: int = 5
     migrants: int = 1
     restart_after: int | None = None
+    patience: int = 3
     repairs: int = 0
     redraws: int = 3
     seed: int = 0
@@ -118,7 +122,7 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what no search can run with."""
         for name in ("population", "offspring", "tournament", "elites", "islands",
-                     "migration_every", "migrants", "restart_after"):  # fmt: skip
+                     "migration_every", "migrants", "restart_after", "patience"):  # fmt: skip
             at_least(1, name, getattr(self, name))
         at_least(0, "repairs", self.repairs)
         at_least(0, "redraws", self.redraws)

@@ -15,7 +15,7 @@ import msgspec
 import tomli_w
 
 from evo.errors import SettingsError
-from evo.settings import SearchSettings
+from evo.settings import MOST, SearchSettings
 from experiments.reading import read_text
 from experiments.tracking_settings import TrackingSettings
 from fitness.settings import FitnessSettings
@@ -73,7 +73,8 @@ def read_settings(
     Models that the settings do not name come from the environment, if one is given, as
     `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
     broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, `search.offspring` has
-    a generation long enough for that, and `operators.portfolio` keeps to the weights.
+    a generation long enough for that, `search.patience` never ends, and `operators.portfolio` keeps to the
+    weights.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -110,7 +111,7 @@ def parse_settings(
     if not llm.models:
         return settings
     busy = BUSY * llm.calls_in_flight
-    fitting = {"repairs": REPAIRS, "proposals_in_flight": busy, "offspring": OFFSPRING}
+    fitting = {"repairs": REPAIRS, "proposals_in_flight": busy, "offspring": OFFSPRING, "patience": MOST}
     unsaid = {name: value for name, value in fitting.items() if name not in search}
     operators = settings.operators
     if "portfolio" not in written.get("operators", {}):

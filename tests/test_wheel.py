@@ -56,6 +56,13 @@ def test_what_reports_are_made_of_is_in_it(names: set[str]) -> None:
     assert assets <= names
 
 
+def test_kernels_of_the_self_test_are_in_it(names: set[str]) -> None:
+    folder = ROOT / "experiments/exploits"
+    kernels = {str(path.relative_to(ROOT)) for path in folder.glob("*/*.py")}
+    assert {path.split("/")[2] for path in kernels} >= {"cheats", "honest", "gaps"}
+    assert kernels <= names
+
+
 def test_nothing_else_is(names: set[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.startswith("kernevo-")} == set(FLOORS)

@@ -1,10 +1,10 @@
 """The demo searches: what each operator that asks a model made of replies that were written in advance.
 
-`python -m experiments.bench.demo [--out DIR]`. Flip and softmax, each modelled for gfx942 and for sm_90, as
-`experiments/configs/demo_*.toml` say; no rewrite takes part. Each search is a run folder under DIR: one that
-was stopped goes on, one that has ended is only read. The table and `experiments/results/demo.json` are made
-from the journals alone. No GPU is measured and no model is asked: the first line of a recording says who
-wrote its replies.
+`python -m experiments.bench.demo [--device cuda:0] [--out DIR]`. Flip and softmax, each modelled for gfx942
+and for sm_90, or measured on a GPU, as `experiments/configs/demo_*.toml` say; no rewrite takes part. Each
+search is a run folder under DIR: one that was stopped goes on, one that has ended is only read. The table and
+`experiments/results/demo.json` (`demo_measured.json`) are made from the journals alone. No model is asked:
+the first line of a recording says who wrote its replies.
 """
 
 from __future__ import annotations
@@ -21,16 +21,14 @@ from evo.engine import Engine
 from evo.evaluation import Status
 from evo.identity import lineage_digest
 from evo.journal import JournalReader
-from evo.loop import Search
 from evo.records import Called
 from evo.replay import recorded_engine, replay
 from experiments.bench.results import write_results
-from experiments.build import build_engine, open_evaluator
-from experiments.run_folder import JOURNAL, SETTINGS, new_run_folder, write_best
-from experiments.session import Session, begin, go_on
+from experiments.bench.suite import run_in
+from experiments.run_folder import JOURNAL
 from experiments.settings import RunSettings, read_settings
 from experiments.shown import RECORDINGS
-from experiments.suites.loader import load_task
+from fitness.judge.probe import probed
 from operators.llm.recording import Recording
 
 TASKS = ("flip", "softmax")
@@ -39,30 +37,14 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 OUT = Path("runs/demo")
 
 
-def settings_of(task: str, target: str) -> RunSettings:
-    """Return the settings of a demo on a target."""
-    changes = (f"fitness.target={target}", "fitness.device=model", "tracking.enabled=false")
+def settings_of(task: str, target: str, device: str) -> RunSettings:
+    """Return the settings of a demo on a target, modelled or measured on a GPU."""
+    changes = (f"fitness.target={target}", f"fitness.device={device}", "tracking.enabled=false")
     return read_settings(CONFIGS / f"demo_{task}.toml", changes)
 
 
-async def search(folder: Path, settings: RunSettings) -> None:
-    """Search until the budget is used, from wherever it stopped."""
-    session = _session(folder, settings)
-    with session.journal as journal:
-        async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
-            await Search(session.engine, evaluator, journal).run(settings.to_toml())
-    assert session.engine.elite is not None
-    write_best(folder, session.engine.elite)
-
-
-def _session(folder: Path, settings: RunSettings) -> Session:
-    if (folder / SETTINGS).exists():
-        return go_on(folder, settings)
-    return begin(new_run_folder(folder), settings, build_engine(settings, load_task(settings.task)))
-
-
 def figures_of(folder: Path) -> dict[str, Any]:
-    """Return what a demo's journal says of it; all latencies behind the speed-ups are modelled."""
+    """Return what a demo's journal says of it; its source says whether latencies were measured."""
     with JournalReader(folder / JOURNAL) as journal:
         engine = recorded_engine(journal)
         for _ in replay(journal, engine):
@@ -125,20 +107,22 @@ def show(figures: dict[str, Any]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Search what is not searched yet, print the tables and write the result."""
     parser = argparse.ArgumentParser(prog="python -m experiments.bench.demo")
+    parser.add_argument("--device", default="model")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args(arguments)
+    modelled = given.device == "model"
     figures: dict[str, Any] = {}
     for task in TASKS:
-        for target in TARGETS:
-            folder = given.out / f"{task}-{target}"
-            asyncio.run(search(folder, settings_of(task, target)))
+        for target in TARGETS if modelled else (probed(given.device).arch,):
+            folder = given.out / f"{task}-{target}-{given.device.replace(':', '')}"
+            asyncio.run(run_in(folder, settings_of(task, target, given.device)))
             figures[f"{task} {target}"] = figures_of(folder)
             print(f"{task} for {target} searched", file=sys.stderr, flush=True)
     show(figures)
     authors = {task: Recording(RECORDINGS / f"{task}.jsonl").heading for task in TASKS}
     replies = {task: f"{each.author}, {each.written}" for task, each in authors.items()}
-    told = {"replies_written_by": replies, "measured": "nothing: every latency is modelled"}
-    print(write_results("demo", {**told, "searches": figures}))
+    told = {"replies_written_by": replies, "latencies": "modelled" if modelled else "measured"}
+    print(write_results("demo" if modelled else "demo_measured", {**told, "searches": figures}))
 
 
 if __name__ == "__main__":

@@ -46,11 +46,17 @@ class Pair(msgspec.Struct, frozen=True):
         return [[Series(each, slot, part) for part in parts] for each in (side, other)]
 
     def milliseconds(self, called: Sequence[Called]) -> float:
-        """Return the latency of a call out of what was timed for one figure: K calls against 2 K, if warm."""
+        """Return the latency of a call out of what was timed for one figure: K calls against 2 K, if warm.
+
+        A call takes half of its share of the longer series at least: a kernel that dawdled in the shorter one
+        gains nothing.
+        """
         if not self.calls:
             return called[0].milliseconds
         short, long = (each.milliseconds for each in called)
-        return (long - short) / self.calls if long > short else long / (2 * self.calls)
+        share = long / (2 * self.calls)
+        difference = (long - short) / self.calls
+        return difference if difference >= share / 2 else share
 
 
 class Block(msgspec.Struct, frozen=True):

@@ -65,6 +65,9 @@ class Machine(Protocol):
     def flush(self) -> None:
         """Enqueue what leaves nothing of before in the last-level cache."""
 
+    def is_flushed_evenly(self) -> bool:
+        """Return whether nobody else wrote to what is written to flush the cache: it outlives calls."""
+
     def wait(self) -> None:
         """Wait until all work that was enqueued is done; raise what the device says of it."""
 
@@ -144,6 +147,10 @@ class Gpu:
     def flush(self) -> None:
         """Read and write a buffer of the size that the device table says."""
         self._flush.add_(1)
+
+    def is_flushed_evenly(self) -> bool:
+        """Return whether all words of the buffer are as many times written."""
+        return bool((self._flush == self._flush[0]).all())
 
     def wait(self) -> None:
         """Wait for the device."""

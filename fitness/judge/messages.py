@@ -51,7 +51,8 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         seconds: time for the blocks of a workload; ends them early, once there are the fewest.
         hopeless: a candidate that is surely this many times as slow as the seed gets no further blocks.
         precise: blocks end once the interval of the log ratio is so narrow on both sides; 0 makes all blocks.
-        checked_calls: timed calls a workload whose outputs are checked.
+        checked_calls: timed calls a workload whose outputs are checked among the fewest blocks; of further
+            blocks the same share has one.
         trials: timed calls of each autotune alternative before one is picked.
         short_us: kernels shorter than this many microseconds are timed warm, many calls at once.
     """
@@ -61,7 +62,7 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seconds: float = 2.0
     hopeless: float = 1.05
     precise: float = 0.003
-    checked_calls: int = 2
+    checked_calls: int = 3
     trials: int = 5
     short_us: float = 20.0
 

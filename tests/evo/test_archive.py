@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo.archive import Cell, archive, cell, distinct
+from evo.archive import Cell, archive, cell
 from evo.candidate import Candidate, Proposal
 from evo.errors import SettingsError
 from evo.evaluation import Bound, Resources, Status
@@ -130,22 +130,3 @@ def test_a_search_keeps_more_ways_than_the_best_ones(islands, tmp_path):
 def test_an_archive_keeps_all_its_elites():
     with pytest.raises(SettingsError, match="all of which stays, got 2"):
         search_settings(population_kind=PopulationKind.ARCHIVE, elites=2)
-
-
-def test_distinct_ones_are_the_best_of_their_cells_as_many_as_there_is_room_for():
-    wide, narrow = (resources(0.9, Bound.MEMORY, 64),), (resources(0.1, Bound.MEMORY, 64),)
-    pool = [
-        individual(0, 10, used=wide), individual(1, 12, used=wide), individual(2, 11, used=narrow),
-        individual(3, 9, used=(resources(0.9, Bound.COMPUTE, 64),)),
-    ]  # fmt: skip
-    assert [each.number for each in distinct(pool, 9)] == [1, 2, 3]
-    assert [each.number for each in distinct(pool, 2)] == [1, 2]
-
-
-def test_without_cells_distinct_ones_differ_in_speed_and_broken_ones_stay():
-    pool = [
-        individual(0, 10, used=()), individual(1, 10, used=()), individual(2, 12, used=()),
-        individual(3, status=Status.WRONG), individual(4, status=Status.WRONG),
-        individual(5, status=Status.DUPLICATE),
-    ]  # fmt: skip
-    assert [each.number for each in distinct(pool, 9)] == [2, 0, 3, 4]

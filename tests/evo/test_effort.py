@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evo.budget import Budget
-from evo.candidate import FREE, Candidate, Proposal
+from evo.candidate import Candidate, Proposal
 from evo.effort import Effort, least_tried
 from evo.evaluation import Status
 from evo.islands import Islands
@@ -21,6 +21,7 @@ from evo.settings import Mode, PopulationKind, Selection
 from tests.evo.driving import ShuffledEvaluator, digest, drive, session
 from tests.evo.test_selection import individual, individuals
 from tests.standins import (
+    ChainPortfolio,
     SyntheticEvaluator,
     SyntheticOperator,
     kernel_of,
@@ -59,7 +60,7 @@ def test_a_new_best_is_followed_up_until_it_is_exhausted():
     effort = Effort()
     fresh = shares(pool, effort)
     assert fresh[2] > 2 * (fresh[0] + fresh[1])
-    for number in range(3, 23):
+    for number in range(3, 103):
         effort.settle(child(number, 2, 5), {2: pool[2]})
     tired = shares(pool, effort)
     assert tired[2] < tired[1]
@@ -87,50 +88,20 @@ def test_a_child_that_says_nothing_new_inherits_what_was_tried():
     assert [effort.of(number) for number in range(4)] == [0, 0, 2, 0]
 
 
-def test_an_operator_lets_those_go_first_that_were_tried_less():
-    effort, rng = Effort(), random.Random(0)
-    assert not any(effort.puts_off("step", (0,), rng) for _ in range(100))
-    for number in (1, 2, 3):
-        effort.note(child(number, 0, 5).candidate.proposal)
-    put_off = sum(effort.puts_off("step", (0,), rng) for _ in range(DRAWS))
-    assert 0.7 < put_off / DRAWS < 0.8
-    assert not effort.puts_off("leap", (0,), rng)
-    assert not effort.puts_off("step", (), rng)
-
-
-class Paid(SyntheticOperator):
-    most = FREE
-
-
-def drawn(operators: list[SyntheticOperator], count: int) -> tuple[Proposal, ...]:
-    class Even:
-        def choose(self, rng, names):
-            return rng.choice(names)
-
-        def credit(self, individual, parents):
-            pass
-
+def drawn(count: int) -> tuple[Proposal, ...]:
+    """Draw from a population of one with one operator."""
     rules = search_settings(selection=Selection.EFFORT, population_kind=PopulationKind.DISTINCT)
     islands = Islands(rules)
     islands.absorb([child(0, 0, 10)])
-    proposer = SelectingProposer(synthetic_task(), rules, {each.name: each for each in operators}, Even())
+    operators = {"step": SyntheticOperator()}
+    proposer = SelectingProposer(synthetic_task(), rules, operators, ChainPortfolio())
     proposals = proposer.draw(range(1, count + 1), 1, islands)
     assert proposals is not None
     return proposals
 
 
-def test_what_was_asked_in_the_same_generation_makes_room_for_the_others():
-    proposals = drawn([SyntheticOperator(name) for name in "abcdefgh"], 8)
-    assert len({each.operator for each in proposals}) >= 6
-
-
-def test_who_is_paid_keeps_the_share_that_the_portfolio_gives():
-    paid = sum(each.operator == "paid" for each in drawn([SyntheticOperator(), Paid("paid")], 400))
-    assert 160 < paid < 240
-
-
 def test_proposals_that_are_alike_take_turns_in_the_order_of_the_first():
-    proposals = drawn([SyntheticOperator()], 4)
+    proposals = drawn(4)
     assert [each.turn for each in proposals] == [0, 1, 2, 3]
     assert {each.order for each in proposals} == {proposals[0].key}
     assert len({each.key for each in proposals}) == 4
@@ -181,3 +152,42 @@ def test_what_is_remembered_is_of_members_only(seed, islands):
     members = {each.number for each in engine.population}
     tried = {number for number in range(50) if engine._ledger.islands.effort.of(number)}
     assert tried <= members
+
+
+def begun(number: int, generation: int, value: int) -> Individual:
+    proposal = Proposal(number=number, operator="step", parents=(), generation=generation, key=0)
+    kernel = kernel_of(value)
+    return assess(Candidate(proposal=proposal, kernel=kernel), verdict(kernel), verdict(kernel_of(10)))
+
+
+def beginnings(values: list[int], **rules: object) -> list[list[int]]:
+    """Return who is on the island after each generation of one individual with this value."""
+    islands, seen = Islands(search_settings(**{**BUSY, "patience": 2, **rules})), []
+    for generation, value in enumerate(values):
+        islands.absorb([begun(generation, generation, value)])
+        islands.end_generation(generation)
+        seen.append([each.number for each in islands.members[0]])
+    return seen
+
+
+def test_an_island_that_is_exhausted_begins_again_with_the_founders():
+    seen = beginnings([10, 30, 29, 28, 20])
+    assert seen[2:4] == [[1, 2, 0], [0]]
+    assert seen[4] == [4, 0]
+
+
+def test_it_has_twice_the_patience_then_and_brings_its_beginnings_together():
+    seen = beginnings([10, 30, 29, 28, 20, 19, 18, 17, 16])
+    assert seen[7] == [4, 5, 6, 7][:4]
+    assert seen[8] == [1, 4]
+
+
+def test_what_is_as_fast_as_the_best_is_no_better_best():
+    assert beginnings([100_000, 300_000, 300_001, 300_002])[3] == [0]
+    assert beginnings([100_000, 300_000, 300_001, 310_000])[3][0] == 3
+
+
+def test_other_selections_and_a_restart_of_ones_own_know_no_patience():
+    values = [10, 30, 29, 28, 20]
+    assert 1 in beginnings(values, selection=Selection.TOURNAMENT)[3]
+    assert beginnings(values, restart_after=2)[3] == [1]

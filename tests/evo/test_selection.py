@@ -136,3 +136,13 @@ def test_lexicase_sees_those_that_passed_and_progress_decides_among_the_others(p
     assert selection.lexicase(others, 3, 2, random.Random(seed)) == selection.tournament(
         others, 3, 2, random.Random(seed)
     )
+
+
+def test_distinct_ones_differ_in_speed_and_broken_ones_all_stay():
+    pool = [
+        individual(0, 10_000), individual(1, 10_000), individual(2, 10_001), individual(3, 10_100),
+        individual(4, status=Status.WRONG), individual(5, status=Status.WRONG),
+        individual(6, status=Status.DUPLICATE),
+    ]  # fmt: skip
+    assert [each.number for each in selection.distinct(pool, 9)] == [3, 2, 4, 5]
+    assert [each.number for each in selection.distinct(pool, 2)] == [3, 2]

@@ -16,7 +16,8 @@ from evo.evaluation import Evaluation, Source, Stage, Status
 from evo.identity import lineage_digest
 from evo.loop import Search
 from evo.task import Role, Task
-from experiments.bench.demo import figures_of, search, settings_of
+from experiments.bench.demo import figures_of, settings_of
+from experiments.bench.suite import run_in
 from experiments.build import build_engine
 from experiments.run_folder import new_run_folder
 from experiments.session import begin
@@ -62,7 +63,7 @@ class Skimming:
 
 
 def searched(task: str, folder: Path, at_once: int) -> Engine:
-    settings = settings_of(task, "gfx942")
+    settings = settings_of(task, "gfx942", "model")
     working = msgspec.structs.replace(
         settings.search, proposals_in_flight=at_once, evaluations_in_flight=at_once
     )
@@ -80,7 +81,7 @@ def lines_of(task: str) -> list[Line]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_recording_says_who_wrote_it_and_has_replies_for_every_operator(task):
-    provider = recording_of(settings_of(task, "gfx942").operators.llm)
+    provider = recording_of(settings_of(task, "gfx942", "model").operators.llm)
     heading = provider.heading
     assert "AI assistant" in heading.author
     assert (heading.written, heading.task) == ("2026-11-23", task)
@@ -115,7 +116,7 @@ def test_a_demo_is_the_same_search_however_many_calls_are_under_way(task, tmp_pa
 
 
 def test_a_recording_of_ones_own_is_found_by_its_path(tmp_path, monkeypatch):
-    llm = settings_of("flip", "gfx942").operators.llm
+    llm = settings_of("flip", "gfx942", "model").operators.llm
     text = (RECORDINGS / "softmax.jsonl").read_text()
     (tmp_path / "mine.jsonl").write_text(text)
     mine = msgspec.structs.replace(llm, recording=str(tmp_path / "mine.jsonl"))
@@ -146,7 +147,7 @@ def test_the_corpus_is_the_core_suite_and_the_users_folders(tmp_path):
 @pytest.mark.thorough
 @pytest.mark.parametrize("task", TASKS)
 def test_a_demo_ends_with_a_kernel_that_passes(task, tmp_path):
-    asyncio.run(search(tmp_path / task, settings_of(task, "gfx942")))
+    asyncio.run(run_in(tmp_path / task, settings_of(task, "gfx942", "model")))
     figures = figures_of(tmp_path / task)
     assert figures["source"] == "modelled"
     assert figures["speedup"] > 1.2

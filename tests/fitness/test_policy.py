@@ -58,6 +58,8 @@ def test_ordinary_host_code_is_allowed(body: str) -> None:
         ("import torch.nn.functional as F", "'torch.nn.functional'"),
         ("from torch import mm", "torch.mm"),
         ("from torch import *", "torch.*"),
+        ("def entry(x): x.numpy()[...] = 0", ".numpy"),
+        ("def entry(x): return x.untyped_storage()", ".untyped_storage"),
         ("from torch.nn import functional", "'torch.nn'"),
         ("from . import helper", "'.'"),
         ("y = torch.mm(1, 2)", "torch.mm"),

@@ -106,3 +106,20 @@ def test_what_a_neighbour_left_in_a_slot_is_wiped() -> None:
     assert bool((answer == 2).all())
     own.prepare(inputs, 0xFF)
     assert not bool((own._placed._memory.view(torch.float32) == 2).any())
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "told"),
+    [
+        (0.012, 0.022, 0.005),  # 2 µs beside the calls
+        (0.021, 0.022, 0.0055),  # dawdling in the shorter series makes no call of half a microsecond
+        (0.030, 0.022, 0.0055),
+    ],
+)
+def test_a_warm_call_is_the_difference_of_series_within_reason(
+    short: float, long: float, told: float
+) -> None:
+    pair = pair_of(PretendMachine(), ("increment", "increment"), 4, 2)
+    replay, case = pair.seed.replays[0], Caller(TASK, PretendMachine(), random.Random(1)).fresh(TIMED)[0]
+    series = [Called(each, replay, case, False) for each in (short, long)]
+    assert pair.milliseconds(series) == pytest.approx(told)
