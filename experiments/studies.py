@@ -27,6 +27,7 @@ from experiments.study.settings import StudySettings, read_study
 from experiments.study.simulating import past_runs, prediction_table, simulated
 from experiments.study.worker import Order
 from experiments.study.writing import write_results
+from experiments.tracking_settings import TrackingFailure
 
 Printer = Callable[[Any, Callable[[Console], None]], None]
 """Shows a report: its data, and how to print it for people."""
@@ -139,14 +140,20 @@ def gathered_from(settings: StudySettings, grid: Grid, folder: Path) -> Gathered
 
 
 def track(found: Measured, grid: Grid, folder: Path) -> None:
-    """Show the study in MLflow, if it is to be: one parent run with all its runs nested."""
+    """Show the study in MLflow, if it is to be: one parent run with all its runs nested.
+
+    In an outage it says so; the same command makes up for it.
+    """
     tracking = found.study.tracking
     if not tracking.enabled:
         return
     from experiments.tracking_study import show_study  # imports MLflow, which takes seconds
 
     uri = tracking.store(folder.absolute().parent, os.environ)
-    show_study(uri, found, grid.cells, folder, folder / RESULTS)
+    try:
+        show_study(uri, found, grid.cells, folder, folder / RESULTS)
+    except TrackingFailure as failure:
+        messages().print(f"MLflow was not told of all of it: {failure}", soft_wrap=True)
 
 
 def paths_of(grid: Grid) -> dict[tuple[str, str, int], tuple[str, ...]]:

@@ -34,14 +34,14 @@ def mix_table(study: Gathered, thresholds: Sequence[float]) -> Table:
 
 
 def level_table(study: Gathered, levels: Mapping[str, int], thresholds: Sequence[float]) -> Table:
-    """Return a row a mix and level of difficulty, with what GEAK's paper tells of each."""
+    """Return a row a level of difficulty and mix, with what GEAK's paper tells of each."""
     rows = []
-    for mix in study.mixes:
-        for level in sorted({levels[task] for task in study.tasks}):
+    for level in sorted({levels[task] for task in study.tasks}):
+        for mix in study.mixes:
             cells = [cell for cell in study.of(mix) if levels[cell.task] == level]
             tasks = dict.fromkeys(cell.task for cell in cells)
             best = np.array([cell.best() for cell in cells]).reshape(len(tasks), len(study.seeds))
-            own: Row = {"mix": mix, "level": level, "tasks": len(tasks), **_accuracies(_steps(cells))}
+            own: Row = {"level": level, "mix": mix, "tasks": len(tasks), **_accuracies(_steps(cells))}
             rows.append(own | _speeds(best, thresholds))
     title = "Accuracies of candidates and speed-ups by level of difficulty."
     return Table(name="levels", title=title, rows=tuple(rows))

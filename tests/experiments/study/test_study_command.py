@@ -159,3 +159,14 @@ def test_a_study_goes_on_with_what_it_began_with(
     _, folder = study
     said = refused(["study", tiny(tmp_path, budget=16), "--out", folder], capsys)
     assert said.startswith("a study goes on with what it began with, but budget was 8 evaluations, got 16")
+
+
+def test_an_outage_of_mlflow_costs_no_study(
+    study: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, folder = study
+    store = ("--set", "tracking.uri=sqlite:////proc/nowhere/mlflow.db")
+    assert run(["study", str(config), "--out", str(folder), *store]) == 0
+    said = capsys.readouterr()
+    assert "study.html: open it in a browser" in said.out
+    assert "MLflow was not told of all of it: the tracking store" in said.err
