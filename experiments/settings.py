@@ -73,8 +73,7 @@ def read_settings(
     Models that the settings do not name come from the environment, if one is given, as
     `operators.llm.environment` says. Where models are asked and nothing is said of it, `search.repairs` lets
     broken kernels wait for repair, `search.proposals_in_flight` keeps the calls busy, `search.offspring` has
-    a generation long enough for that, `search.patience` never ends, and `operators.portfolio` keeps to the
-    weights.
+    a generation long enough for that, and `search.patience` does not end.
 
     Raises:
         SettingsError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -113,12 +112,7 @@ def parse_settings(
     busy = BUSY * llm.calls_in_flight
     fitting = {"repairs": REPAIRS, "proposals_in_flight": busy, "offspring": OFFSPRING, "patience": MOST}
     unsaid = {name: value for name, value in fitting.items() if name not in search}
-    operators = settings.operators
-    if "portfolio" not in written.get("operators", {}):
-        operators = msgspec.structs.replace(operators, portfolio="fixed")
-    return msgspec.structs.replace(
-        settings, search=msgspec.structs.replace(settings.search, **unsaid), operators=operators
-    )
+    return msgspec.structs.replace(settings, search=msgspec.structs.replace(settings.search, **unsaid))
 
 
 def flatten(settings: RunSettings) -> dict[str, str]:

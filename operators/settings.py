@@ -127,7 +127,7 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """
 
     weights: OperatorWeights = OperatorWeights()
-    portfolio: Literal["fixed", "bandit"] = "bandit"
+    portfolio: Literal["fixed", "bandit"] = "fixed"
     bandit: BanditSettings = BanditSettings()
     rewrites: bool = True
     llm: LlmSettings = LlmSettings()

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from evo.errors import SettingsError
+from evo.settings import MOST
 from experiments.models import asked_models
-from experiments.settings import parse_settings
+from experiments.settings import OFFSPRING, parse_settings
+from operators.llm.attempts import KINDS
 from operators.llm.environment import DEFAULT
+from operators.settings import OperatorWeights
 from tests.experiments.commanding import SMALL, refused
 from tests.operators.llm.asking import KEY
 from tests.standins import SyntheticOperator
@@ -37,6 +40,20 @@ def test_the_settings_of_a_run_name_its_models_and_never_the_key():
 def test_settings_that_name_no_models_on_purpose_ask_none():
     settings = begun(f"{SMALL}[operators.llm]\nmodels = []\n", OPENAI_API_KEY=KEY)
     assert settings.operators.llm.models == ()
+
+
+def test_where_models_are_asked_generations_are_long_and_nothing_begins_again():
+    plain, asking = begun('task = "flip"'), begun('task = "flip"', OPENAI_API_KEY=KEY)
+    assert (asking.search.offspring, asking.search.patience) == (OFFSPRING, MOST)
+    assert plain.search.offspring < OFFSPRING
+    assert plain.search.patience < MOST
+    own = begun('task = "flip"\n[search]\noffspring = 5\npatience = 4', OPENAI_API_KEY=KEY)
+    assert (own.search.offspring, own.search.patience) == (5, 4)
+
+
+def test_models_share_of_the_proposals_is_more_than_half():
+    weights = OperatorWeights().by_name
+    assert sum(weights[kind] for kind in KINDS) > sum(weights.values()) / 2
 
 
 def test_the_environments_models_may_be_all_that_is_asked():

@@ -150,7 +150,17 @@ def test_what_a_run_holds_is_reported_under_its_own_names(
     best = as_json(["best", folder], capsys)
     assert best["source_text"] == (folder / BEST).read_text() == shown(["best", folder], capsys)
     assert {**best, "source_text": None} == {**status["best"], "source_text": None}
-    of_proposal = {"number", "operator", "parents", "generation", "key", "island", "attempt"}
+    of_proposal = {
+        "number",
+        "operator",
+        "parents",
+        "generation",
+        "key",
+        "island",
+        "attempt",
+        "turn",
+        "first_key",
+    }
     assert set(best["proposal"]) == of_proposal
     assert {"status", "stage", "source", "device", "measurements"} <= set(best["evaluation"])
 
