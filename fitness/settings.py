@@ -64,7 +64,7 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Refuse what nothing can be measured with."""
         least = {
             "blocks": 4, "fewest_blocks": 4, "seconds": 0, "hopeless": 1, "precise": 0, "checked_calls": 0,
-            "trials": 1, "short_us": 0,
+            "trials": 1, "short_us": 0, "families": 0,
         }  # fmt: skip
         for name, value in least.items():
             got = getattr(self.timing, name)

@@ -1,10 +1,10 @@
 """A measured search of every core task: seed, best found, torch eager, `torch.compile`, share of the floor.
 
-`python -m experiments.bench.measured_suite [--devices cuda:0] [--tasks NAMES] [--evaluations N] [--out DIR]`.
-Syntactic operators alone, under the defaults of `kernevo run`. Each search is a run folder under DIR, with
-torch's figures beside it: what is there is only read, what was stopped goes on. Each device has one search at
-a time. The floor is the bytes that must move over the rate of a copy, or the operations over that of a matrix
-product, both seen on the same device; a latency is the geometric mean over a task's timed workloads.
+`python -m experiments.bench.measured_suite [--devices cuda:0] [--tasks NAMES] [--evaluations N] [--out DIR]
+[--read]`. Syntactic operators alone, under the defaults of `kernevo run`. Each search is a run folder under
+DIR, with torch's figures beside it: what is there is only read, what was stopped goes on. Each device has one
+search at a time. The floor is the bytes that must move over the rate of a copy, or the operations over that of
+a matrix product, both seen on the same device; a latency is the geometric mean over a task's timed workloads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from evo.replay import recorded_engine, replay
 from evo.task import Role, Workload
 from experiments.bench.results import write_results
 from experiments.bench.suite import figures_of, run_in
-from experiments.run_folder import JOURNAL
+from experiments.run_folder import BEST, JOURNAL
 from experiments.settings import RunSettings, parse_settings
 from experiments.suites.loader import load_task, task_names
 from fitness.judge.probe import probed
@@ -146,6 +146,8 @@ def summary(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     told: dict[str, Any] = {"tasks": len(rows)}
     for name in ("speedup", "over_eager", "over_compiled", "share_of_floor"):
         values = [each[name] for each in rows.values() if name in each]
+        if not values:
+            continue
         told[name] = {
             "tasks": len(values),
             "geometric_mean": round(math.exp(statistics.fmean(map(math.log, values))), 3),
@@ -173,29 +175,37 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--tasks", nargs="+", default=task_names(), choices=task_names(), metavar="NAME")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--read", action="store_true", help="make the table of what is there, search nothing")
     given = parser.parse_args(arguments)
-    target = probed(given.devices[0]).arch
+    if not given.read:
+        search_all(given.tasks, given.devices, given.evaluations, given.out)
+    folders = {task: given.out / task for task in given.tasks if (given.out / task / BEST).exists()}
+    rows = {task: row_of(task, folder) for task, folder in folders.items()}
+    show(rows)
+    figures = {"evaluations": given.evaluations, **summary(rows)}
+    print(figures)
+    print(write_results("measured_suite", {**figures, "by_task": rows}))
+
+
+def search_all(tasks: Sequence[str], devices: Sequence[str], evaluations: int, out: Path) -> None:
+    """Search what is not searched yet, each device one task at a time."""
+    target = probed(devices[0]).arch
     free: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for device in given.devices:
+    for device in devices:
         free.put(device)
 
     def search(task: str) -> str:
-        device, folder = free.get(), given.out / task
+        device, folder = free.get(), out / task
         try:
-            asyncio.run(run_in(folder, settings_of(task, given.evaluations, device, target)))
+            asyncio.run(run_in(folder, settings_of(task, evaluations, device, target)))
             torch_of(task, device, folder)
         finally:
             free.put(device)
         return task
 
-    with ThreadPoolExecutor(len(given.devices)) as pool:
-        for task in pool.map(search, given.tasks):
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for task in pool.map(search, tasks):
             print(f"{task} searched", file=sys.stderr, flush=True)
-    rows = {task: row_of(task, given.out / task) for task in given.tasks}
-    show(rows)
-    figures = {"evaluations": given.evaluations, "gpu": msgspec.to_builtins(probed(given.devices[0]))}
-    print(told := summary(rows))
-    print(write_results("measured_suite", {**figures, **told, "by_task": rows}))
 
 
 if __name__ == "__main__":

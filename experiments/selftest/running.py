@@ -20,7 +20,7 @@ from experiments.selftest.results import SelfTest
 from experiments.suites.loader import task_names
 from fitness.devices import product_for
 from fitness.judge.client import PROGRAM
-from fitness.judge.messages import Fingerprint, TimingRules
+from fitness.judge.messages import ALL_FAMILIES, Fingerprint, TimingRules
 from fitness.judge.pool import Judges
 from fitness.judge.probe import NoDevice, probed
 from fitness.opinion.second import Seeking
@@ -28,7 +28,7 @@ from fitness.rooms import Rooms, open_rooms
 from fitness.settings import FitnessSettings, JudgeSettings
 
 GPU = re.compile(r"(cuda|rocm):\d{1,3}")
-RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5).in_full()
+RULES = TimingRules(blocks=8, fewest_blocks=4, seconds=0.5, families=ALL_FAMILIES).in_full()
 """Quicker than in a search: what is asked here is whether it works, and some noise is told."""
 WALL_SECONDS = 10.0
 

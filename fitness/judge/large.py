@@ -1,7 +1,8 @@
 """Which inputs a kernel is checked on at the sizes that are timed.
 
 Timed calls have normal inputs. A kernel that takes another way on large shapes could leave out there what
-only other inputs need, such as the largest element before an exponential; so each family is met there too.
+only other inputs need, such as the largest element before an exponential. So families are met there too: some
+by every kernel, all by one that would be the best.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from fitness.messages import Case
 
 
 def large_cases(request: Ask) -> Iterator[tuple[int, Case]]:
-    """Yield autotune choices and cases: under each, the task's families dealt over its timed workloads.
+    """Yield autotune choices and cases: under each, families of the task dealt over its timed workloads.
 
-    Which workload meets which family, and with which values, follows from the request's seed.
+    How many there are say the rules; which ones, on which workload and with which values follows from the
+    request's seed.
     """
     drawn = random.Random(f"{request.seed}/families")
     workloads = request.task.having(Role.TIME)
@@ -25,7 +27,7 @@ def large_cases(request: Ask) -> Iterator[tuple[int, Case]]:
         each.workload: [plan.choice for plan in each.alternatives] for each in request.candidate.captured
     }
     for choice in sorted({number for each in workloads for number in choices[each.name]}):
-        families = drawn.sample(request.task.families, len(request.task.families))
+        families = drawn.sample(request.task.families, len(request.task.families))[: request.rules.families]
         for place, workload in enumerate(workloads):
             if choice in choices[workload.name]:
                 for family in families[place :: len(workloads)]:

@@ -42,6 +42,10 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name} ({self.arch}, driver {self.driver}, Triton {self.triton})"
 
 
+ALL_FAMILIES = 1000
+"""More than any task has."""
+
+
 class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How latencies are measured.
 
@@ -55,6 +59,7 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             blocks the same share has one.
         trials: timed calls of each autotune alternative before one is picked.
         short_us: kernels shorter than this many microseconds are timed warm, many calls at once.
+        families: kinds of inputs, drawn anew, that a kernel meets at the timed sizes too.
     """
 
     blocks: int = 24
@@ -65,10 +70,11 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     checked_calls: int = 3
     trials: int = 5
     short_us: float = 20.0
+    families: int = 2
 
     def in_full(self) -> TimingRules:
-        """Return rules that make all blocks: for what others will stand on."""
-        return msgspec.structs.replace(self, precise=0.0)
+        """Return rules that leave nothing out: for a kernel that others will stand on."""
+        return msgspec.structs.replace(self, precise=0.0, families=ALL_FAMILIES)
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
