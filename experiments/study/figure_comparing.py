@@ -46,9 +46,13 @@ def draw_operators(rows: Sequence[Row], where: str) -> Figure:
     figure, (left, right) = sheet("Operators", where, (1, 2), (9.6, 0.28 * len(shown) + 1.1), sharey=True)
     names = [f"{row['operator']}  ({row['candidates']})" for row in shown]
     left.barh(names, [row["gain"] for row in shown], color=hue(0), height=0.66)
-    left.set_xlabel("gain a candidate: doublings of speed over its parent")
-    right.barh(names, [100 * row["new"] for row in shown], color=hue(5), height=0.66, label="no repeat")
-    right.barh(names, [100 * row["passed"] for row in shown], color=hue(2), height=0.36, label="right")
+    left.set_xlabel("gain a candidate, doublings of speed")
+    for name, colour, place, shift in (
+        ("new", hue(5), "no repeat", 0.18),
+        ("passed", hue(2), "right", -0.18),
+    ):
+        places = [each + shift for each in range(len(shown))]
+        right.barh(places, [100 * row[name] for row in shown], color=colour, height=0.34, label=place)
     right.set_xlabel("share of its candidates, %")
     right.set_xlim(0, 100)
     right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -30,7 +30,7 @@ runs = 2
 """
 
 
-def tiny(folder: Path, seeds: int = 2, budget: int = 6, more: str = "") -> Path:
+def tiny(folder: Path, seeds: int = 2, budget: int = 4, more: str = "") -> Path:
     """Write the config of a study of two mixes into the folder, and return its path."""
     path = folder / "tiny.toml"
     path.write_text(TINY.format(seeds=seeds, budget=budget, half=budget // 2, weights=WEIGHTS) + more)

@@ -17,7 +17,7 @@ from tests.experiments.study.studying import tiny
 def test_interrupted_it_shows_the_seeds_that_are_through(tmp_path: Path) -> None:
     out = tmp_path / "out"
     study = started("study", tiny(tmp_path, seeds=2), "--out", out, "--workers", "1", "--json")
-    while journalled(out / "runs" / "1_x_6" / "flip-s1-r0") < 4:
+    while journalled(out / "runs" / "1_x_4" / "flip-s1-r0") < 4:
         assert study.poll() is None, study.communicate()
         os.sched_yield()
     said, _ = interrupt(study)
