@@ -3,8 +3,9 @@
 `python -m experiments.bench.measured_suite [--devices cuda:0] [--tasks NAMES] [--evaluations N] [--out DIR]
 [--read]`. Syntactic operators alone, under the defaults of `kernevo run`. Each search is a run folder under
 DIR, with torch's figures beside it: what is there is only read, what was stopped goes on. Each device has one
-search at a time. The floor is the bytes that must move over the rate of a copy, or the operations over that of
-a matrix product, both seen on the same device; a latency is the geometric mean over a task's timed workloads.
+search at a time. The floor is the bytes that must move over the rate of a copy, or the operations over that
+of a matrix product, both seen on the same device; a latency is the geometric mean over a task's timed
+workloads.
 """
 
 from __future__ import annotations
