@@ -43,6 +43,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     measurements: tuple[Measurement, ...]
     feedback: str
     attempt: int = 0
+    turn: int = 0
+    first_key: str | None = None
     resources: tuple[Resources, ...] = ()
     cost: Cost = Cost()
     syntax: str | None = None
@@ -79,6 +81,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
             measurements=evaluation.measurements,
             feedback=cut(evaluation.feedback, FEEDBACK_LENGTH),
             attempt=proposal.attempt,
+            turn=proposal.turn,
+            first_key=_in_hex(proposal.first_key),
             resources=evaluation.resources,
             cost=_finite(evaluation.cost),
             syntax=candidate.syntax,
@@ -93,7 +97,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         """The individual, without the source of its kernel."""
         proposal = Proposal(
             number=self.number, operator=self.operator, parents=self.parents, generation=self.generation,
-            key=int(self.key, 16), island=self.island, attempt=self.attempt,
+            key=int(self.key, 16), island=self.island, attempt=self.attempt, turn=self.turn,
+            first_key=None if self.first_key is None else int(self.first_key, 16),
         )  # fmt: skip
         candidate = Candidate(
             proposal=proposal, kernel=None, summary=self.summary, syntax=self.syntax, redraws=self.redraws,
@@ -134,6 +139,11 @@ SNAPSHOTS = "lineage"
 def readable(value: object) -> str:
     """Return what msgspec writes as JSON of one value a line."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+
+
+def _in_hex(key: int | None) -> str | None:
+    """Return a key as text: JSON's readers round whole numbers of 64 bits."""
+    return None if key is None else f"{key:016x}"
 
 
 def _finite(cost: Cost) -> Cost:
