@@ -102,6 +102,9 @@ class FitnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """Refuse a device that cannot be one."""
         if not DEVICE.fullmatch(self.device):
             raise SettingsError(f"fitness.device must be auto, cuda:N, rocm:N or model, got {self.device!r}")
+        numbers = [int(each) for each in self.device.partition(":")[2].split(",") if each.isdecimal()]
+        if len(set(numbers)) < len(numbers):
+            raise SettingsError(f"fitness.device must name each GPU once, got {self.device!r}")
         modelled = self.device.partition(":")[2] if self.device.startswith("model:") else self.target
         if modelled != self.target:
             raise SettingsError(

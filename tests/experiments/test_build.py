@@ -105,6 +105,8 @@ def test_models_are_told_of_both_devices() -> None:
     [
         ({"device": "gpu"}, "must be auto, cuda:N, rocm:N or model, got 'gpu'"),
         ({"device": "cuda"}, "must be auto"),
+        ({"device": "cuda:0,1,"}, "must be auto"),
+        ({"device": "cuda:1,01"}, "must name each GPU once, got 'cuda:1,01'"),
         (
             {"device": "model:sm_90"},
             "models sm_90, but fitness.target, which kernels are compiled for, is gfx942",
