@@ -81,6 +81,23 @@ def read_settings(
     return parse_settings(read_text(path, "config", SettingsError), f"config {path}", changes, environ)
 
 
+def written_in(text: str, what: str, changes: Iterable[str], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what a TOML text says once it is changed, every key one of `kind`; messages call it `what`.
+
+    Raises:
+        SettingsError: no TOML, a key that is unknown, or a number that is not finite.
+    """
+    try:
+        written = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{what} is not TOML: {error}") from None
+    for change in changes:
+        apply_change(change, written)
+    refuse_unknown(written, kind, "")
+    refuse_endless(written, "")
+    return written
+
+
 def parse_settings(
     text: str, what: str, changes: Iterable[str] = (), environ: Mapping[str, str] | None = None
 ) -> RunSettings:
@@ -89,14 +106,7 @@ def parse_settings(
     Raises:
         SettingsError: as `read_settings`.
     """
-    try:
-        written = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"{what} is not TOML: {error}") from None
-    for change in changes:
-        apply_change(change, written)
-    refuse_unknown(written, RunSettings, "")
-    refuse_endless(written, "")
+    written = written_in(text, what, changes, RunSettings)
     search = written.setdefault("search", {})
     if isinstance(search, dict):
         search.setdefault("seed", secrets.randbits(63))

@@ -30,7 +30,7 @@ from evo.identity import lineage_digest
 from evo.journal import Journal
 from evo.loop import Search
 from evo.task import Task
-from experiments.bench.court import Court, open_court
+from experiments.bench.court import Court, judge_statuses, open_court
 from experiments.bench.results import write_results
 from experiments.build import build_engine
 from experiments.run_folder import JOURNAL
@@ -145,7 +145,7 @@ class Disturbed:
         under_way = asyncio.create_task(self._inner.evaluate(faulty(kind, number), task))
         if kind == "killed_judge":
             await asyncio.sleep(0.5)  # any moment will do
-            for pid in judges():
+            for pid in judge_statuses():
                 os.kill(pid, signal.SIGKILL)
         self.ended.append((kind, (await under_way).status))
 
@@ -163,19 +163,6 @@ class Remembering:
         """Return the verdict on a kernel."""
         self.told[kernel] = await self._inner.evaluate(kernel, task)
         return self.told[kernel]
-
-
-def judges() -> list[int]:
-    """Return the process ids of this process's judges, spares too."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            told, command = status.read_text(), (status.parent / "cmdline").read_bytes()
-        except OSError:
-            continue  # it has ended
-        if b"fitness.judge.main" in command and f"PPid:\t{os.getpid()}\n" in told:
-            found.append(int(status.parent.name))
-    return found
 
 
 async def searched(evaluator: Remembering | Disturbed, court: Court, device: str) -> Engine:

@@ -32,7 +32,7 @@ from evo.evaluation import Evaluation, Measurement, Source, Stage, Status
 from evo.objective import Individual, assess
 from evo.protocols import Draft, Operator
 from evo.task import Role, Task
-from experiments.bench.court import Court, open_court
+from experiments.bench.court import Court, judge_statuses, open_court
 from experiments.bench.results import write_results
 from experiments.suites.loader import load_task
 from fitness.devices import device_for
@@ -152,16 +152,8 @@ def _queried(figure: str, *options: str) -> subprocess.Popen[str]:
 
 def _judges_mib() -> int:
     """Return the resident memory of this process's judges, in MiB."""
-    total = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            told, command = status.read_text(), (status.parent / "cmdline").read_bytes()
-        except OSError:
-            continue  # it has ended
-        resident = re.search(r"VmRSS:\s+(\d+)", told)
-        if b"fitness.judge.main" in command and f"PPid:\t{os.getpid()}\n" in told and resident:
-            total += int(resident[1]) >> 10
-    return total
+    resident = (re.search(r"VmRSS:\s+(\d+)", told) for told in judge_statuses().values())
+    return sum(int(each[1]) >> 10 for each in resident if each)
 
 
 async def measure(court: Court, device: str, work: list[Work], cold: int, workers: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tomli_w
 
 from evo.errors import SettingsError
 from experiments.reading import read_text
-from experiments.settings import apply_change, in_words, refuse_endless, refuse_unknown, without_none
+from experiments.settings import in_words, without_none, written_in
 from experiments.study.currency import Allowance
 from experiments.tracking_settings import TrackingSettings
 
@@ -116,14 +115,7 @@ def parse_study(text: str, what: str, name: str, changes: Iterable[str] = ()) ->
     Raises:
         SettingsError: as `read_study`.
     """
-    try:
-        written = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"{what} is not TOML: {error}") from None
-    for change in changes:
-        apply_change(change, written)
-    refuse_unknown(written, StudySettings, "")
-    refuse_endless(written, "")
+    written = written_in(text, what, changes, StudySettings)
     try:
         settings = msgspec.convert(written, StudySettings)
     except msgspec.ValidationError as error:
