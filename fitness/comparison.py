@@ -1,11 +1,15 @@
 """Whether an output is correct: held against a float64 reference, by the error of the reference's own dtype.
 
 The rule: with `e` the error of the reference computed in the workload's dtype against the one in float64, an
-output passes if its RMS error is at most `m * rms(e) + eps * rms(expected)`, its largest error at most
+output passes if its RMS error is at most `m * rms(e) + u eps * rms(expected)`, its largest error at most
 `max_multiple * max(e) + 8 eps * max(expected)`, and the same as for the largest error holds for the RMS of
-each row of at least 8 elements (the error of a few says nothing: it may be 0 by luck). Non-finite elements
-must be the same ones. Integers, and tasks that say `exact`, must match bit for bit; where a task says
-`off_by_one`, that share of an integer output's elements (rounded up) may be off by one.
+each row. `u` is 1 for 16 bits and 4 for more: GPUs divide and exponentiate float32 to about two units in the
+last place each, and elements that are equal share their error, so that it does not average out. The error of
+fewer than 8 elements may be 0 by luck: there is no such row, and for such an output `e` is at least what the
+float64 reference moves when its inputs do by one unit of float32 (Higham, "Accuracy and Stability of
+Numerical Algorithms", 2002, section 1.5: an answer is good if it is right for inputs that near). Non-finite
+elements must be the same ones. Integers, and tasks that say `exact`, must match bit for bit; where a task
+says `off_by_one`, that share of an integer output's elements (rounded up) may be off by one.
 """
 
 from __future__ import annotations
@@ -18,12 +22,19 @@ from evo.task import Tolerance
 
 MULTIPLE = 2.0
 MULTIPLE_16_BIT = 3.0
+ULPS_OF_RMS = 4.0
+ULPS_OF_RMS_16_BIT = 1.0
 ULPS_OF_LARGEST = 8.0
-SHORTEST_ROW = 8
+FEW = 8
+"""Errors of fewer elements than these say nothing of how large errors are."""
 
 
 def fault_of(
-    output: torch.Tensor, exact: torch.Tensor, rounded: torch.Tensor, tolerance: Tolerance
+    output: torch.Tensor,
+    exact: torch.Tensor,
+    rounded: torch.Tensor,
+    tolerance: Tolerance,
+    moved: torch.Tensor | None = None,
 ) -> str | None:
     """Return what is wrong with an output, or None if it is correct.
 
@@ -32,6 +43,7 @@ def fault_of(
         exact: the reference in float64, of the same shape.
         rounded: the reference computed in the workload's own dtype; it fixes shape and dtype of the output.
         tolerance: the task's.
+        moved: for fewer than `FEW` elements, how far each is from the exact one for inputs a unit away.
     """
     if output.shape != rounded.shape:
         return f"shape is {tuple(output.shape)}, must be {tuple(rounded.shape)}"
@@ -42,7 +54,7 @@ def fault_of(
     if tolerance.exact or not rounded.is_floating_point():
         return _different_bits(output, rounded, tolerance.off_by_one)
     wide = output.double()  # torch asks few questions of 8-bit dtypes
-    return _different_specials(wide, exact, rounded.dtype) or _too_far(wide, exact, rounded, tolerance)
+    return _different_specials(wide, exact, rounded.dtype) or _too_far(wide, exact, rounded, tolerance, moved)
 
 
 def _different_bits(output: torch.Tensor, expected: torch.Tensor, off_by_one: float) -> str | None:
@@ -86,17 +98,24 @@ def _different_specials(output: torch.Tensor, exact: torch.Tensor, dtype: torch.
 
 
 def _too_far(
-    output: torch.Tensor, exact: torch.Tensor, rounded: torch.Tensor, tolerance: Tolerance
+    output: torch.Tensor,
+    exact: torch.Tensor,
+    rounded: torch.Tensor,
+    tolerance: Tolerance,
+    moved: torch.Tensor | None,
 ) -> str | None:
     """Return which error is too large, and where, or None."""
     finite = torch.isfinite(exact) & torch.isfinite(output)
     wanted = torch.where(finite, exact, 0.0)
     got = (torch.where(finite, output, 0.0) - wanted).abs()
-    own = (torch.where(finite, rounded.double(), 0.0) - wanted).abs().nan_to_num(0.0, 0.0, 0.0)
+    own = _finite((torch.where(finite, rounded.double(), 0.0) - wanted).abs())
+    if moved is not None:
+        own = torch.maximum(own, _finite(moved))
     sixteen = rounded.element_size() <= 2
     multiple = tolerance.rms_multiple or (MULTIPLE_16_BIT if sixteen else MULTIPLE)
+    units = ULPS_OF_RMS_16_BIT if sixteen else ULPS_OF_RMS
     eps = torch.finfo(rounded.dtype).eps
-    limit = multiple * _rms(own) + eps * _rms(wanted)
+    limit = multiple * _rms(own) + units * eps * _rms(wanted)
     if _rms(got) > limit:
         return f"RMS error is {_rms(got):.3g}, at most {limit:.3g} is accepted; {_worst(got, output, exact)}"
     limit = tolerance.max_multiple * float(own.max()) + ULPS_OF_LARGEST * eps * float(wanted.abs().max())
@@ -104,7 +123,7 @@ def _too_far(
         return f"largest error is {float(got.max()):.3g}, at most {limit:.3g} is accepted; " + _worst(
             got, output, exact
         )
-    if output.dim() == 0 or output.shape[-1] < SHORTEST_ROW:
+    if output.dim() == 0 or output.shape[-1] < FEW:
         return None
     rows = [each.reshape(-1, each.shape[-1]) for each in (got, own, wanted)]
     errors, owns, wants = (each.square().mean(dim=-1).sqrt() for each in rows)
@@ -115,6 +134,11 @@ def _too_far(
             f"row {row} has RMS error {float(errors[row]):.3g}, at most {float(limits[row]):.3g} is accepted"
         )
     return None
+
+
+def _finite(errors: torch.Tensor) -> torch.Tensor:
+    """Return errors with none where there is no number."""
+    return errors.nan_to_num(0.0, 0.0, 0.0)
 
 
 def _rms(values: torch.Tensor) -> float:

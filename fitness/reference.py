@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from evo.task import Task
-from fitness.comparison import fault_of
+from fitness.comparison import FEW, fault_of
 from fitness.families import apply_family
 from fitness.messages import Case
 from fitness.plan import Number
@@ -50,8 +50,10 @@ def fault_in(task: Task, case: Case, outputs: Sequence[torch.Tensor], device: st
     exact = expected_of(task, tuple(widened(each) for each in inputs_of(task, case, device)))
     if len(outputs) != len(rounded):
         return f"{case.name}: {len(rounded)} outputs are expected, got {len(outputs)}"
-    for number, (output, own, wide) in enumerate(zip(outputs, rounded, exact, strict=True)):
-        fault = fault_of(output, wide, own, task.tolerance)
+    few = any(each.numel() < FEW and each.is_floating_point() for each in rounded)
+    moved = _moved(task, case, device, exact) if few else (None,) * len(exact)
+    for number, (output, own, wide, far) in enumerate(zip(outputs, rounded, exact, moved, strict=True)):
+        fault = fault_of(output, wide, own, task.tolerance, far if own.numel() < FEW else None)
         if fault:
             return f"{case.name}: output {number}: {fault}"
     return None
@@ -67,3 +69,26 @@ def expected_of(task: Task, inputs: Inputs) -> tuple[torch.Tensor, ...]:
 def widened(value: torch.Tensor | Number | None) -> torch.Tensor | Number | None:
     """Return a floating tensor in float64, anything else as it is."""
     return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+
+def _moved(task: Task, case: Case, device: str, exact: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Return how far outputs move in all when each floating input in turn moves by a unit of float32."""
+    moved = tuple(torch.zeros_like(each, dtype=torch.float64) for each in exact)
+    for turn, value in enumerate(inputs_of(task, case, device)):
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            continue
+        inputs = [widened(each) for each in inputs_of(task, case, device)]
+        inputs[turn] = _nudged(value.double())
+        nudged = expected_of(task, tuple(inputs))
+        moved = tuple(
+            far + (there.double() - here.double()).abs()
+            for far, there, here in zip(moved, nudged, exact, strict=True)
+        )
+    return moved
+
+
+def _nudged(values: torch.Tensor) -> torch.Tensor:
+    """Return values a unit of float32 away, up and down in turn, so that no sum of them stays where it is."""
+    signs = torch.ones(values.numel(), dtype=torch.float64, device=values.device)
+    signs[1::2] = -1
+    return values * (1 + torch.finfo(torch.float32).eps * signs.reshape(values.shape))

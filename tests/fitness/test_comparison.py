@@ -111,6 +111,21 @@ def test_the_multiple_of_the_rms_error_is_wider_for_sixteen_bits(dtype: torch.dt
     assert fault_of((exact + 8 * error).to(dtype), exact, own, own_multiple) is None
 
 
+@pytest.mark.parametrize(("units", "right"), [(2.6, True), (6.0, False)])
+def test_errors_of_a_few_units_that_all_elements_share_are_not_refused(units: float, right: bool) -> None:
+    # Rows of equal values, as of a softmax of zeros: one division's error is that of all of them.
+    exact = torch.full((4, 4096), 1 / 1507, dtype=torch.float64)
+    output = (exact * (1 + units * torch.finfo(torch.float32).eps)).float()
+    assert (fault_of(output, exact, exact.float(), PLAIN) is None) is right
+
+
+def test_few_elements_may_be_as_wrong_as_nearby_inputs_make_them() -> None:
+    exact = torch.full((1,), 0.1, dtype=torch.float64)
+    wrong = exact * (1 + 20 * torch.finfo(torch.float32).eps)
+    assert fault_of(wrong.float(), exact, exact.float(), PLAIN) is not None
+    assert fault_of(wrong.float(), exact, exact.float(), PLAIN, moved=wrong - exact) is None
+
+
 SPECIAL = [math.nan, math.inf, -math.inf, 0.5]
 
 

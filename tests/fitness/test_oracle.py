@@ -157,6 +157,29 @@ def test_references_are_defined_on_all_families_of_their_task(name: str) -> None
                 assert all(bool(each.isfinite().all()) for each in outputs)
 
 
+CONDITIONED = """
+import torch
+
+def make_inputs(workload, generator, device):
+    x = torch.tensor([20.0 + 3.0 * torch.rand(1, generator=generator).item()])
+    return (x, x * (1 + 2.0**-12), torch.ones(()))
+
+def reference(x, y, one):
+    return torch.exp(-x) * one, (x - y) * one
+"""
+
+
+@pytest.mark.parametrize(("units", "right"), [(1.0, True), (60.0, False)])
+def test_few_elements_may_be_as_wrong_as_inputs_that_near_make_them(units: float, right: bool) -> None:
+    made, case = task(CONDITIONED), Case(task().workloads[0], "normal", 7)
+    x, y, _ = inputs_of(made, case)
+    assert isinstance(x, torch.Tensor)
+    assert isinstance(y, torch.Tensor)
+    near = x.double() * (1 + units * torch.finfo(torch.float32).eps)
+    for outputs in ((torch.exp(-near), x.double() - y.double()), (torch.exp(-x.double()), near - y)):
+        assert (faults(made, case, *(to_data(each.float()) for each in outputs)) is None) is right
+
+
 def test_a_family_changes_floating_tensors_alone() -> None:
     generator = torch.Generator().manual_seed(0)
     x, index = torch.randn(32, 8, generator=generator), torch.arange(3)
