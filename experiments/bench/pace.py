@@ -1,10 +1,11 @@
 """Candidates fully judged a second on one GPU: the warm pipeline against one cold process a candidate.
 
-`python -m experiments.bench.pace [--device cuda:0] [--variants N] [--cold N] [--workers N]`. Variants of four
-core tasks' seed kernels, by random rewrites; the pipeline captures and compiles ahead on all cores while the
-judge checks and times one after the other. A sample of the same kernels goes through the same stages in a
-process each, in the middle of the run. Memory of the judge's process and of the device is read at the start,
-at each quarter and at the end.
+`python -m experiments.bench.pace [--device cuda:0] [--variants N] [--cold N] [--workers N] [--out DIR]
+[--prepare ARCH]`. Variants of four core tasks' seed kernels, by random rewrites; the pipeline captures and
+compiles ahead on all cores while the judge checks and times one after the other. A sample of the same kernels
+goes through the same stages in a process each, between the quarters of the run. Memory of the judge's process
+and of the device is read around each quarter. DIR keeps the variants, which `--prepare` makes without a GPU,
+and each quarter: what is there is only read.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ COLD = 12
 LONGEST_WALK = 4
 COLD_SECONDS = 120.0
 QUARTERS = 4
+OUT = Path("runs/pace")
 
 Work = tuple[Task, Kernel]
 
@@ -124,13 +126,14 @@ async def judged_cold(task: Task, kernel: Kernel, device: str) -> float:
 class Usage:
     """Reads what the judge's processes and the device hold, and how busy the device says it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         self.megabytes: list[dict[str, int | None]] = []
-        self._watching = _queried("utilization.gpu", "--loop-ms=100")
+        self._index = device.rpartition(":")[2]
+        self._watching = _queried(self._index, "utilization.gpu", "--loop-ms=100")
 
     def read(self) -> None:
         """Read memory now, in MiB."""
-        with _queried("memory.used") as told:
+        with _queried(self._index, "memory.used") as told:
             device = re.findall(r"\d+", told.communicate()[0])
         self.megabytes.append({"judge": _judges_mib(), "device": int(device[0]) if device else None})
 
@@ -141,9 +144,10 @@ class Usage:
         return round(statistics.mean(told), 1) if told else None
 
 
-def _queried(figure: str, *options: str) -> subprocess.Popen[str]:
+def _queried(index: str, figure: str, *options: str) -> subprocess.Popen[str]:
     """Start NVIDIA's own tool; where there is none, something that says nothing."""
-    command = ["nvidia-smi", f"--query-gpu={figure}", "--format=csv,noheader,nounits", "--id=0", *options]
+    shown = ("--format=csv,noheader,nounits", f"--id={index}")
+    command = ["nvidia-smi", f"--query-gpu={figure}", *shown, *options]
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:
@@ -156,51 +160,101 @@ def _judges_mib() -> int:
     return sum(int(each[1]) >> 10 for each in resident if each)
 
 
-async def measure(court: Court, device: str, work: list[Work], cold: int, workers: int) -> dict[str, Any]:
-    """Return all figures."""
-    evaluator, usage = court.evaluator(), Usage()
+class Quarter(msgspec.Struct, frozen=True):
+    """What a quarter of the run told; memory in MiB, before and after."""
+
+    statuses: dict[str, int]
+    seconds: float
+    held_seconds: float
+    held_seconds_of_passed: tuple[float, ...]
+    cold_seconds: tuple[float, ...]
+    busy_percent: float | None
+    memory_mib: tuple[dict[str, int | None], ...]
+
+
+async def measured(court: Court, device: str, work: list[Work], cold: list[Work], workers: int) -> Quarter:
+    """Judge a quarter of the kernels, and after them a part of the sample, each in a process of its own."""
+    evaluator = court.evaluator()
     for name in TASKS:
         task = load_task(name)
         await evaluator.evaluate(task.seed, task)
-    sample = work[:: max(1, len(work) // cold)][:cold]
+    usage = Usage(device)
     usage.read()
-    told, warm_seconds, cold_seconds = [], 0.0, []
-    for quarter in range(QUARTERS):
-        start = time.monotonic()
-        told += await judged_warm(evaluator, work[quarter::QUARTERS], workers)
-        warm_seconds += time.monotonic() - start
-        usage.read()
-        if quarter == 0:
-            busy = usage.busy_percent()
-        cold_seconds += [await judged_cold(*each, device) for each in sample[quarter::QUARTERS]]
-    held = sum(each.cost.gpu_seconds for each in told)
-    rate, cold_rate = len(told) / warm_seconds, len(cold_seconds) / sum(cold_seconds)
+    start = time.monotonic()
+    told = await judged_warm(evaluator, work, workers)
+    seconds = time.monotonic() - start
+    usage.read()
+    busy = usage.busy_percent()
+    return Quarter(
+        statuses=dict(Counter(str(each.status) for each in told)),
+        seconds=seconds,
+        held_seconds=sum(each.cost.gpu_seconds for each in told),
+        held_seconds_of_passed=tuple(each.cost.gpu_seconds for each in told if each.passed),
+        cold_seconds=tuple([await judged_cold(*each, device) for each in cold]),
+        busy_percent=busy,
+        memory_mib=tuple(usage.megabytes),
+    )
+
+
+def together(quarters: Sequence[Quarter], workers: int) -> dict[str, Any]:
+    """Return all figures."""
+    statuses = sum((Counter(each.statuses) for each in quarters), Counter[str]())
+    cold = [seconds for each in quarters for seconds in each.cold_seconds]
+    held = [seconds for each in quarters for seconds in each.held_seconds_of_passed]
+    seconds = sum(each.seconds for each in quarters)
+    rate, cold_rate = statuses.total() / seconds, len(cold) / sum(cold)
+    busy = [each.busy_percent for each in quarters if each.busy_percent is not None]
     return {
         "workers": workers,
-        "cores": os.cpu_count(),
-        "warm_candidates": len(told),
-        "warm_statuses": dict(Counter(str(each.status) for each in told)),
+        "cores": len(os.sched_getaffinity(0)),
+        "warm_candidates": statuses.total(),
+        "warm_statuses": dict(statuses),
         "warm_per_second": round(rate, 3),
-        "cold_candidates": len(cold_seconds),
-        "cold_seconds_median": round(statistics.median(cold_seconds), 3),
+        "warm_per_second_by_quarter": [
+            round(sum(each.statuses.values()) / each.seconds, 3) for each in quarters
+        ],
+        "cold_candidates": len(cold),
+        "cold_seconds_median": round(statistics.median(cold), 3),
         "cold_per_second": round(cold_rate, 4),
         "warm_over_cold": round(rate / cold_rate, 2),
-        "gpu_held_share": round(held / warm_seconds, 3),
-        "gpu_busy_percent_by_its_own_word": busy,
-        "gpu_seconds_median": round(statistics.median(e.cost.gpu_seconds for e in told if e.passed), 3),
-        "memory_mib": usage.megabytes,
+        "gpu_held_share": round(sum(each.held_seconds for each in quarters) / seconds, 3),
+        "gpu_busy_percent_by_its_own_word": round(statistics.mean(busy), 1) if busy else None,
+        "gpu_seconds_median": round(statistics.median(held), 3),
+        "memory_mib": [each.memory_mib for each in quarters],
     }
 
 
-async def main(device: str, count: int, cold: int, workers: int) -> None:
-    """Measure, print and write the results."""
-    arch, each = probed(device).arch, count // len(TASKS)
-    with ProcessPoolExecutor(len(TASKS), mp_context=get_context("spawn")) as pool:
-        walks = list(pool.map(variants, TASKS, [arch] * len(TASKS), [each] * len(TASKS)))
-    work = [kernel for together in zip(*walks, strict=True) for kernel in together]
+def prepared(out: Path, arch: str, count: int) -> list[Work]:
+    """Return the variants that a folder holds; have them there first."""
+    kept = out / f"variants-{arch}-{count}.json"
+    if not kept.exists():
+        each = count // len(TASKS)
+        with ProcessPoolExecutor(len(TASKS), mp_context=get_context("spawn")) as pool:
+            walks = list(pool.map(variants, TASKS, [arch] * len(TASKS), [each] * len(TASKS)))
+        kept.write_bytes(msgspec.json.encode([[kernel.source for _, kernel in walk] for walk in walks]))
+    walks = msgspec.json.decode(kept.read_bytes(), type=list[list[str]])
+    tasks = [load_task(name) for name in TASKS]
+    return [
+        (task, Kernel(source))
+        for row in zip(*walks, strict=True)
+        for task, source in zip(tasks, row, strict=True)
+    ]
+
+
+async def main(device: str, count: int, cold: int, workers: int, out: Path) -> None:
+    """Measure what is not measured yet, print and write the results."""
+    work = prepared(out, probed(device).arch, count)
+    sample = work[:: max(1, len(work) // cold)][:cold]
     async with open_court((device,)) as court:
-        figures = await measure(court, device, work, cold, workers)
-        figures = {"device": msgspec.to_builtins(court.fingerprint), **figures}
+        quarters = []
+        for number in range(QUARTERS):
+            kept = out / f"quarter-{number}.json"
+            if not kept.exists():
+                mine = work[number::QUARTERS], sample[number::QUARTERS]
+                kept.write_bytes(msgspec.json.encode(await measured(court, device, *mine, workers)))
+                print(f"{number + 1} of {QUARTERS} quarters measured", file=sys.stderr, flush=True)
+            quarters.append(msgspec.json.decode(kept.read_bytes(), type=Quarter))
+        figures = {"device": msgspec.to_builtins(court.fingerprint), **together(quarters, workers)}
     for name, value in figures.items():
         print(f"{name:34} {value}")
     print(write_results("pace", figures))
@@ -212,5 +266,11 @@ if __name__ == "__main__":
     parser.add_argument("--variants", type=int, default=VARIANTS)
     parser.add_argument("--cold", type=int, default=COLD)
     parser.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 1))
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--prepare", metavar="ARCH", help="make the variants for an architecture, and end")
     given = parser.parse_args(sys.argv[1:])
-    asyncio.run(main(given.device, given.variants, given.cold, given.workers))
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.prepare:
+        prepared(given.out, given.prepare, given.variants)
+    else:
+        asyncio.run(main(given.device, given.variants, given.cold, given.workers, given.out))
