@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,17 @@ def asking() -> Iterator[Asking]:
     yield asking
     asking.run(asking.judge.close())
     asking.runner.close()
+
+
+def test_a_judge_has_one_thread_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    asking = Asking()
+    environment = Path(f"/proc/{asking.pid()}/environ").read_bytes().split(b"\0")
+    asking.run(asking.judge.close())
+    asking.runner.close()
+    assert b"OMP_NUM_THREADS=1" in environment
+    assert not any(b"secret" in each for each in environment)
 
 
 def test_one_process_answers_one_question_after_another(asking: Asking) -> None:
