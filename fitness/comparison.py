@@ -15,6 +15,7 @@ says `off_by_one`, that share of an integer output's elements (rounded up) may b
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -25,6 +26,7 @@ MULTIPLE_16_BIT = 3.0
 ULPS_OF_RMS = 4.0
 ULPS_OF_RMS_16_BIT = 1.0
 ULPS_OF_LARGEST = 8.0
+WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 FEW = 8
 """Errors of fewer elements than these say nothing of how large errors are."""
 
@@ -53,14 +55,21 @@ def fault_of(
         return None
     if tolerance.exact or not rounded.is_floating_point():
         return _different_bits(output, rounded, tolerance.off_by_one)
-    wide = output.double()  # torch asks few questions of 8-bit dtypes
-    return _different_specials(wide, exact, rounded.dtype) or _too_far(wide, exact, rounded, tolerance, moved)
+    errors = Errors(_error(output, exact), _error(rounded, exact), exact)
+    if not math.isfinite(_largest(errors.got) + _largest(errors.own)):  # nearly always it is
+        told = _different_specials(output.double(), exact, rounded.dtype)
+        if told:
+            return told
+        errors = _of_finite(errors)
+    if moved is not None:
+        errors = errors._replace(own=torch.maximum(errors.own.abs(), _numbers(moved)))
+    return _too_far(errors, output, exact, tolerance)
 
 
 def _different_bits(output: torch.Tensor, expected: torch.Tensor, off_by_one: float) -> str | None:
     """Return the first element whose bits differ, or None; integers may be off by one, up to a share."""
-    size = output.element_size()
-    wrong = (_bytes(output, size) != _bytes(expected, size)).any(dim=-1).reshape(output.shape)
+    wrong = words(output) != words(expected)
+    wrong = wrong.any(dim=-1) if output.is_complex() else wrong
     if off_by_one and not expected.is_floating_point() and expected.dtype is not torch.bool:
         near = _off_by_one(output.long(), expected.long())
         if int(near.sum()) <= math.ceil(off_by_one * output.numel()):
@@ -80,9 +89,10 @@ def _off_by_one(output: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     return (upper == lower + 1) & (upper > lower)
 
 
-def _bytes(tensor: torch.Tensor, size: int) -> torch.Tensor:
-    """Return a tensor's elements as rows of bytes."""
-    return tensor.contiguous().reshape(-1).view(torch.uint8).reshape(-1, size)
+def words(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor's elements as integers of the same bits; two for each of a complex one."""
+    parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return parts.view(WORDS[parts.element_size()])
 
 
 def _different_specials(output: torch.Tensor, exact: torch.Tensor, dtype: torch.dtype) -> str | None:
@@ -97,58 +107,81 @@ def _different_specials(output: torch.Tensor, exact: torch.Tensor, dtype: torch.
     return f"at {at}: got {output[at].item()}, expected {exact[at].item()}"
 
 
-def _too_far(
-    output: torch.Tensor,
-    exact: torch.Tensor,
-    rounded: torch.Tensor,
-    tolerance: Tolerance,
-    moved: torch.Tensor | None,
-) -> str | None:
+class Errors(NamedTuple):
+    """Errors in float64, and what was expected.
+
+    Attributes:
+        got: the output's.
+        own: those of the reference in the workload's dtype.
+        wanted: the reference in float64.
+    """
+
+    got: torch.Tensor
+    own: torch.Tensor
+    wanted: torch.Tensor
+
+
+def _too_far(errors: Errors, output: torch.Tensor, exact: torch.Tensor, tolerance: Tolerance) -> str | None:
     """Return which error is too large, and where, or None."""
-    finite = torch.isfinite(exact) & torch.isfinite(output)
-    wanted = torch.where(finite, exact, 0.0)
-    got = (torch.where(finite, output, 0.0) - wanted).abs()
-    own = _finite((torch.where(finite, rounded.double(), 0.0) - wanted).abs())
-    if moved is not None:
-        own = torch.maximum(own, _finite(moved))
-    sixteen = rounded.element_size() <= 2
+    sixteen = output.element_size() <= 2
     multiple = tolerance.rms_multiple or (MULTIPLE_16_BIT if sixteen else MULTIPLE)
     units = ULPS_OF_RMS_16_BIT if sixteen else ULPS_OF_RMS
-    eps = torch.finfo(rounded.dtype).eps
-    limit = multiple * _rms(own) + units * eps * _rms(wanted)
-    if _rms(got) > limit:
-        return f"RMS error is {_rms(got):.3g}, at most {limit:.3g} is accepted; {_worst(got, output, exact)}"
-    limit = tolerance.max_multiple * float(own.max()) + ULPS_OF_LARGEST * eps * float(wanted.abs().max())
-    if float(got.max()) > limit:
-        return f"largest error is {float(got.max()):.3g}, at most {limit:.3g} is accepted; " + _worst(
-            got, output, exact
+    eps = torch.finfo(output.dtype).eps
+    got, own, wanted = map(_rms, errors)
+    if got > (limit := multiple * own + units * eps * wanted):
+        return f"RMS error is {got:.3g}, at most {limit:.3g} is accepted; {_worst(errors.got, output, exact)}"
+    got, own, wanted = map(_largest, errors)
+    if got > (limit := tolerance.max_multiple * own + ULPS_OF_LARGEST * eps * wanted):
+        return f"largest error is {got:.3g}, at most {limit:.3g} is accepted; " + _worst(
+            errors.got, output, exact
         )
     if output.dim() == 0 or output.shape[-1] < FEW:
         return None
-    rows = [each.reshape(-1, each.shape[-1]) for each in (got, own, wanted)]
-    errors, owns, wants = (each.square().mean(dim=-1).sqrt() for each in rows)
+    rows, owns, wants = map(_rms_of_rows, errors)
     limits = tolerance.max_multiple * owns + ULPS_OF_LARGEST * eps * wants
-    if bool((errors > limits).any()):
-        row = int((errors - limits).argmax())
-        return (
-            f"row {row} has RMS error {float(errors[row]):.3g}, at most {float(limits[row]):.3g} is accepted"
-        )
+    if bool((rows > limits).any()):
+        row = int((rows - limits).argmax())
+        return f"row {row} has RMS error {float(rows[row]):.3g}, at most {float(limits[row]):.3g} is accepted"
     return None
 
 
-def _finite(errors: torch.Tensor) -> torch.Tensor:
+def _error(values: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
+    """Return how far values are from the exact ones, in float64."""
+    return (values.double() if values.element_size() == 1 else values) - exact  # 8 bits are not promoted
+
+
+def _of_finite(errors: Errors) -> Errors:
+    """Return errors with none where what came out or was expected is not finite."""
+    finite = torch.isfinite(errors.wanted) & torch.isfinite(errors.got)
+    got, own, wanted = (torch.where(finite, each, 0.0) for each in errors)
+    return Errors(got, _numbers(own), wanted)
+
+
+def _numbers(errors: torch.Tensor) -> torch.Tensor:
     """Return errors with none where there is no number."""
     return errors.nan_to_num(0.0, 0.0, 0.0)
 
 
 def _rms(values: torch.Tensor) -> float:
     """Return the root mean square."""
-    return float(values.square().mean().sqrt())
+    return float(torch.linalg.vector_norm(values)) / math.sqrt(values.numel())
+
+
+def _largest(values: torch.Tensor) -> float:
+    """Return the largest magnitude; NaN if an element is."""
+    return float(torch.linalg.vector_norm(values, math.inf))
+
+
+def _rms_of_rows(values: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square of each row."""
+    rows = values.reshape(-1, values.shape[-1])
+    norms: torch.Tensor = torch.linalg.vector_norm(rows, dim=-1)
+    return norms / math.sqrt(rows.shape[-1])
 
 
 def _worst(errors: torch.Tensor, output: torch.Tensor, exact: torch.Tensor) -> str:
     """Return the element with the largest error, for whoever repairs the kernel."""
-    at = _index(int(errors.reshape(-1).argmax()), output.shape)
+    at = _index(int(errors.abs().reshape(-1).argmax()), output.shape)
     return f"worst at {at}: got {output[at].item()}, expected {exact[at].item()}"
 
 

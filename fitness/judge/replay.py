@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from fitness.comparison import words
 from fitness.judge.arguments import packed_values
 from fitness.judge.driver import Packed
 from fitness.judge.gpu import Machine
@@ -106,5 +107,4 @@ def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Return whether two tensors of one shape and dtype hold the same bits."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    left, right = (each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other))
-    return bool(torch.equal(left, right))
+    return bool(torch.equal(words(one), words(other)))
