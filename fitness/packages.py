@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
+UNINSTALLED = "not installed"
+"""What is shown for the version of a checkout that is run as it lies there."""
+
 
 def version_of(package: str) -> str | None:
     """Return the version of a package by the name that it is imported by, or None if there is none.

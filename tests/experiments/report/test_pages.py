@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,14 @@ def test_every_modelled_figure_says_so(tmp_path):
 def test_names_in_all_writings(tmp_path):
     folder = small_run(tmp_path / "прогон 試験 🙂")
     assert "прогон 試験 🙂" in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_a_checkout_that_is_not_installed_writes_reports_too(tmp_path, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("fitness.packages.version", missing)
+    assert "kernevo not installed" in report(small_run(tmp_path / "run"))
 
 
 def test_runs_side_by_side(tmp_path):
