@@ -7,7 +7,7 @@ rules of a search, held against the noise floor of an A/A run in full as a searc
 a few runs say beforehand; the true ratio is the median over all runs that follow. Told: false wins with the
 upper 95% bound of their rate (Clopper and Pearson, "The use of confidence or fiducial limits", 1934), the
 spread of the reported statistic, how often the difference is found, and what a verdict costs. Several devices
-share the kernels; what DIR holds of one is not measured again.
+share the kernels. DIR keeps every batch of runs: what is there is only read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import random
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ from experiments.bench.results import write_results
 from experiments.suites.loader import load_task
 from fitness.built import Built
 from fitness.judge.client import Judge
-from fitness.judge.messages import Judged, TimingRules
+from fitness.judge.messages import Judged, Telemetry, TimingRules
 from fitness.judge.statistics import estimate, noise_floor, wins
 from fitness.plan import Captured, Launch, Plan
 
@@ -87,71 +88,115 @@ def _fewer(grid: tuple[int, int, int], share: float) -> tuple[int, int, int]:
     return sizes[0], sizes[1], sizes[2]
 
 
-class Noise:
-    """All runs of one kernel on one judge."""
+class Run(msgspec.Struct, frozen=True):
+    """What a search would be told of a kernel.
 
-    def __init__(self, judge: Judge, built: Built, rules: TimingRules) -> None:
+    Attributes:
+        log_ratio: the median over its blocks.
+        won: whether that is faster than the seed, beyond the noise floor.
+        floor: the noise floor.
+        baseline_ms, warm, blocks, late, held_seconds: of the one workload.
+        telemetry: of the device, afterwards.
+    """
+
+    log_ratio: float
+    won: bool
+    floor: float
+    baseline_ms: float
+    warm: bool
+    blocks: int
+    late: int
+    held_seconds: float
+    telemetry: Telemetry
+
+
+class Noise:
+    """All runs of one kernel on one judge; each batch of them is kept beside `path` and not made again."""
+
+    def __init__(self, judge: Judge, built: Built, rules: TimingRules, path: Path) -> None:
         self._judge = judge
         self._built = built
         self._rules = rules
-        self._floors: list[float] = []
+        self._path = path
 
     async def figures(self, runs: int, differing: int) -> dict[str, Any]:
         """Return what A/A and A/B runs say."""
-        level = [await self._run(self._built, number) for number in range(runs)]
-        less = await self._faster()
-        shorter = [await self._run(less, runs + number) for number in range(differing)]
-        medians = [estimate(told.timings[0].log_ratios).median for told, _ in level]
-        found = [estimate(told.timings[0].log_ratios).median for told, _ in shorter]
-        false = sum(_won(*each) for each in level)
-        caught = sum(_won(*each) for each in shorter)
-        timings = [told.timings[0] for told, _ in (*level, *shorter)]
+        level = await self._all("level", self._built, runs)
+        less = with_less_work(self._built, await self._share())
+        shorter = await self._all("less", less, differing)
+        medians, found = ([each.log_ratio for each in told] for told in (level, shorter))
+        false, caught = (sum(each.won for each in told) for told in (level, shorter))
         return {
-            "microseconds": round(1e3 * statistics.median(each.baseline_ms for each in timings), 2),
-            "warm": timings[0].warm,
+            "microseconds": round(
+                1e3 * statistics.median(each.baseline_ms for each in (*level, *shorter)), 2
+            ),
+            "warm": level[0].warm,
             "aa_runs": runs,
             "aa_false_wins": false,
             "aa_false_win_rate_upper_95": round(upper_bound(false, runs), 4),
             "aa_statistic_sd_percent": _percent(statistics.pstdev(medians)),
             "aa_statistic_worst_percent": _percent(max(map(abs, medians))),
-            "aa_noise_floor_percent": _percent(statistics.median(self._floors)),
+            "aa_noise_floor_percent": _percent(statistics.median(each.floor for each in level)),
             "ab_runs": differing,
             "ab_true_difference_percent": _percent(-statistics.median(found)),
             "ab_found": round(caught / differing, 3),
             "ab_statistic_sd_percent": _percent(statistics.pstdev(found)),
-            "blocks_median": statistics.median(len(each.log_ratios) for each in timings),
-            "late_calls": sum(each.late for each in timings),
-            "held_seconds_median": round(
-                statistics.median(told.held_seconds for told, _ in (*level, *shorter)), 4
-            ),
-            "telemetry": msgspec.to_builtins(timings[-1].after),
+            "blocks_median": statistics.median(each.blocks for each in level),
+            "late_calls": sum(each.late for each in (*level, *shorter)),
+            "held_seconds_median": round(statistics.median(each.held_seconds for each in level), 4),
+            "telemetry": msgspec.to_builtins(level[-1].telemetry),
         }
 
-    async def _faster(self) -> Built:
-        """Return the kernel with as much work left out as makes it about 3% faster.
+    async def _all(self, kind: str, candidate: Built, runs: int) -> list[Run]:
+        """Return so many runs of a candidate, in batches that share a noise floor."""
+        told: list[Run] = []
+        for first in range(0, runs, RUNS_A_FLOOR):
+            count = min(RUNS_A_FLOOR, runs - first)
+            kept = self._path.with_name(f"{self._path.name}-{kind}-{first}-{count}.json")
+            if not kept.exists():
+                kept.write_bytes(msgspec.json.encode(await self._batch(candidate, f"{kind}{first}", count)))
+            told += msgspec.json.decode(kept.read_bytes(), type=list[Run])
+        return told
 
-        Leaving out 3% of the programs need not: launching takes time, and waves of programs are whole.
+    async def _batch(self, candidate: Built, label: str, count: int) -> list[Run]:
+        """Return runs of a candidate, held against the noise floor that a search would hold them against."""
+        drawn = random.Random(label)
+        in_full = await self._timed(self._built, drawn, self._rules.in_full())
+        floor = noise_floor(in_full.timings[0].log_ratios)
+        return [_run(await self._timed(candidate, drawn, self._rules), floor) for _ in range(count)]
+
+    async def _share(self) -> float:
+        """Return how much work to leave out for the kernel to be about 3% faster.
+
+        Leaving out 3% of the programs need not do: launching takes time, and waves of programs are whole.
         """
-        share = LEFT_OUT
-        for trial in range(CALIBRATIONS):
-            less = with_less_work(self._built, share)
-            told = await timed(self._judge, less, self._built, 2 * 10**6 + trial, self._rules.in_full())
+        kept = self._path.with_name(f"{self._path.name}-share.json")
+        if not kept.exists():
+            kept.write_bytes(msgspec.json.encode(await self._calibrated()))
+        return msgspec.json.decode(kept.read_bytes(), type=float)
+
+    async def _calibrated(self) -> float:
+        share, drawn = LEFT_OUT, random.Random("share")
+        for _ in range(CALIBRATIONS):
+            told = await self._timed(with_less_work(self._built, share), drawn, self._rules.in_full())
             gained = -estimate(told.timings[0].log_ratios).median
             if abs(gained - LEFT_OUT) < NEAR_ENOUGH:
                 break
             share = min(MOST_LEFT_OUT, max(LEFT_OUT / 3, share * LEFT_OUT / max(gained, LEFT_OUT / 3)))
-        return less
+        return share
 
-    async def _run(self, candidate: Built, number: int) -> tuple[Judged, float]:
-        """Return a measurement beside the noise floor that a search would hold it against."""
-        if number % RUNS_A_FLOOR == 0:
-            told = await timed(self._judge, self._built, self._built, 10**6 + number, self._rules.in_full())
-            self._floors.append(noise_floor(told.timings[0].log_ratios))
-        return await timed(self._judge, candidate, self._built, number, self._rules), self._floors[-1]
+    async def _timed(self, candidate: Built, drawn: random.Random, rules: TimingRules) -> Judged:
+        return await timed(self._judge, candidate, self._built, drawn.getrandbits(32), rules)
 
 
-def _won(told: Judged, floor: float) -> bool:
-    return wins(estimate(told.timings[0].log_ratios), floor)
+def _run(told: Judged, floor: float) -> Run:
+    timing = told.timings[0]
+    said = estimate(timing.log_ratios)
+    return Run(
+        log_ratio=said.median, won=wins(said, floor), floor=floor, baseline_ms=timing.baseline_ms,
+        warm=timing.warm, blocks=len(timing.log_ratios), late=timing.late, held_seconds=told.held_seconds,
+        telemetry=timing.after,
+    )  # fmt: skip
 
 
 def upper_bound(events: int, runs: int) -> float:
@@ -170,17 +215,11 @@ async def main(devices: Sequence[str], runs: int, differing: int, out: Path) -> 
         kernels: dict[str, dict[str, Any]] = {}
 
         async def one(name: str) -> None:
-            kept = out / f"{name}.json"
-            if kept.exists():
-                kernels[name] = msgspec.json.decode(kept.read_bytes())
-                return
             task = resized(name)
             built = await court.built(task.seed, task)
             async with court.judges.turn() as judge:
-                kernels[name] = await Noise(judge, built, TimingRules(checked_calls=0)).figures(
-                    runs, differing
-                )
-            kept.write_bytes(msgspec.json.encode(kernels[name]))
+                noise = Noise(judge, built, TimingRules(checked_calls=0), out / name)
+                kernels[name] = await noise.figures(runs, differing)
             print(name, kernels[name], flush=True)
 
         await asyncio.gather(*(one(name) for name in SIZES))
