@@ -46,6 +46,12 @@ class Court:
             self.rooms, self.judges, self._device, StageLimits(), SECRET, settings or JudgeSettings()
         )
 
+    def folder(self, out: Path) -> Path:
+        """Return a folder for what was measured on a GPU of this name; what others told must not be mixed in."""
+        folder = out / "".join(each if each.isalnum() else "_" for each in self.fingerprint.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     async def built(self, kernel: Kernel, task: Task) -> Built:
         """Return a kernel that builds.
 

@@ -210,15 +210,15 @@ def _percent(log_ratio: float) -> float:
 
 async def main(devices: Sequence[str], runs: int, differing: int, out: Path) -> None:
     """Measure, print and write the results."""
-    out.mkdir(parents=True, exist_ok=True)
     async with open_court(tuple(devices)) as court:
         kernels: dict[str, dict[str, Any]] = {}
+        folder = court.folder(out)
 
         async def one(name: str) -> None:
             task = resized(name)
             built = await court.built(task.seed, task)
             async with court.judges.turn() as judge:
-                noise = Noise(judge, built, TimingRules(checked_calls=0), out / name)
+                noise = Noise(judge, built, TimingRules(checked_calls=0), folder / name)
                 kernels[name] = await noise.figures(runs, differing)
             print(name, kernels[name], flush=True)
 

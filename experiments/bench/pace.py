@@ -248,7 +248,7 @@ async def main(device: str, count: int, cold: int, workers: int, out: Path) -> N
     async with open_court((device,)) as court:
         quarters = []
         for number in range(QUARTERS):
-            kept = out / f"quarter-{number}.json"
+            kept = court.folder(out) / f"quarter-{number}.json"
             if not kept.exists():
                 mine = work[number::QUARTERS], sample[number::QUARTERS]
                 kept.write_bytes(msgspec.json.encode(await measured(court, device, *mine, workers)))
