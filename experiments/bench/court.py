@@ -47,7 +47,7 @@ class Court:
         )
 
     def folder(self, out: Path) -> Path:
-        """Return a folder for what was measured on a GPU of this name; what others told must not be mixed in."""
+        """Return a folder for what GPUs of this name told: that of others must not be mixed in."""
         folder = out / "".join(each if each.isalnum() else "_" for each in self.fingerprint.name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
