@@ -1,11 +1,11 @@
 """A measured search of every core task: seed, best found, torch eager, `torch.compile`, share of the floor.
 
-`python -m experiments.bench.measured_suite [--devices cuda:0] [--tasks NAMES] [--evaluations N] [--out DIR]
-[--read]`. Syntactic operators alone, under the defaults of `kernevo run`. Each search is a run folder under
-DIR, with torch's figures beside it: what is there is only read, what was stopped goes on. Each device has one
-search at a time. The floor is the bytes that must move over the rate of a copy, or the operations over that
-of a matrix product, both seen on the same device; a latency is the geometric mean over a task's timed
-workloads.
+`python -m experiments.bench.measured_suite [--devices cuda:0] [--tasks NAMES] [--evaluations N]
+[--at-once N] [--out DIR] [--read]`. Syntactic operators alone, under the defaults of `kernevo run`. Each
+search is a run folder under DIR, with torch's figures beside it: what is there is only read, what was stopped
+goes on. Each device has so many searches at once, which take turns on it: one builds kernels while another's
+are judged. The floor is the bytes that must move over the rate of a copy, or the operations over that of a
+matrix product, both seen on the same device; a latency is the geometric mean over a task's timed workloads.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from fitness.judge.probe import probed
 
 EVALUATIONS = 60
 IN_FLIGHT = 8
+AT_ONCE = 2
 OUT = Path("runs/measured")
 TORCH = "torch.json"
 SEARCH = """
@@ -175,11 +176,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--devices", nargs="+", default=["cuda:0"], metavar="DEVICE")
     parser.add_argument("--tasks", nargs="+", default=task_names(), choices=task_names(), metavar="NAME")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="searches on each device")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--read", action="store_true", help="make the table of what is there, search nothing")
     given = parser.parse_args(arguments)
     if not given.read:
-        search_all(given.tasks, given.devices, given.evaluations, given.out)
+        search_all(given.tasks, given.devices * given.at_once, given.evaluations, given.out)
     folders = {task: given.out / task for task in given.tasks if (given.out / task / BEST).exists()}
     rows = {task: row_of(task, folder) for task, folder in folders.items()}
     show(rows)
@@ -189,7 +191,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def search_all(tasks: Sequence[str], devices: Sequence[str], evaluations: int, out: Path) -> None:
-    """Search what is not searched yet, each device one task at a time."""
+    """Search what is not searched yet, one task at a time on each device as often as it is named."""
     target = probed(devices[0]).arch
     free: queue.SimpleQueue[str] = queue.SimpleQueue()
     for device in devices:

@@ -19,6 +19,7 @@ import torch
 from evo.task import Role
 from experiments.suites.loader import load_task
 from fitness.judge.gpu import Gpu
+from fitness.judge.turns import exclusive
 from fitness.messages import NORMAL, Case
 from fitness.reference import inputs_of, module_of
 
@@ -32,8 +33,15 @@ PRODUCT = 8192
 def timed_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
     """Return the median time of what `work` launches, cold, in milliseconds; and how it was run.
 
-    It is replayed as a graph; where it cannot be, since it waits for the device, it is called.
+    It is replayed as a graph; where it cannot be, since it waits for the device, it is called. What has to be
+    compiled is compiled before the device is held.
     """
+    work()
+    with exclusive(gpu.fingerprint.uuid or "gpu"):
+        return _held_ms(gpu, work)
+
+
+def _held_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
     for _ in range(WARM_UPS):
         work()
     torch.cuda.synchronize()
