@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 from evo.errors import RunFailure, UsageError
-from experiments import commands, examining, exchange
-from experiments.console import give_up, output, writing
+from experiments import examining, exchange
+from experiments.commands import judging, searching, telling
+from experiments.console import Printer, give_up, output, writing
+from experiments.interrupts import INTERRUPTED
 from experiments.tracking_settings import cut
 from fitness.settings import FitnessSettings
 
@@ -43,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     except RunFailure as error:
         return _refuse(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
-        return _refuse("interrupted", 130)
+        return _refuse("interrupted", INTERRUPTED)
     except BrokenPipeError:
         give_up()
         return 0
@@ -83,7 +85,7 @@ def run_command(
         if not source.isprintable():
             raise UsageError(f"a run to begin with must have a name that can be printed, got {source!r}")
     warm = (f"warm_start={json.dumps(sources, ensure_ascii=False)}",) if sources else ()
-    return commands.run(config, (*changes, *seeded, *warm), out, quiet)
+    return searching.run(config, (*changes, *seeded, *warm), out, quiet)
 
 
 @cli.command()
@@ -94,7 +96,7 @@ def run_command(
 @click.option("--quiet", is_flag=True, help="Print the result alone.")
 def resume(run: Path, changes: tuple[str, ...], quiet: bool) -> int:
     """Go on with RUN where it stopped; nothing is evaluated twice."""
-    return commands.resume(run, changes, quiet)
+    return searching.resume(run, changes, quiet)
 
 
 @cli.command()
@@ -102,7 +104,7 @@ def resume(run: Path, changes: tuple[str, ...], quiet: bool) -> int:
 @JSON
 def status(run: Path, as_json: bool) -> None:
     """Say where RUN stands; works while it is searching."""
-    commands.status(run, _printer(as_json))
+    telling.status(run, _printer(as_json))
 
 
 @cli.command()
@@ -110,7 +112,7 @@ def status(run: Path, as_json: bool) -> None:
 @JSON
 def best(run: Path, as_json: bool) -> None:
     """Print the source of RUN's best kernel."""
-    commands.best(run, _printer(as_json))
+    telling.best(run, _printer(as_json))
 
 
 @cli.command()
@@ -130,9 +132,9 @@ def best(run: Path, as_json: bool) -> None:
 def lineage(run: Path, number: int | None, show: str | None, store: str | None, as_json: bool) -> None:
     """Print the line of descent of candidate NUMBER of RUN, or of the best."""
     if store is None:
-        commands.lineage(run, number, show or "line", _printer(as_json))
+        telling.lineage(run, number, show or "line", _printer(as_json))
     else:
-        commands.tracked_lineage(store, str(run), number, show or "line", _printer(as_json))
+        telling.tracked_lineage(store, str(run), number, show or "line", _printer(as_json))
 
 
 @cli.command()
@@ -141,7 +143,7 @@ def lineage(run: Path, number: int | None, show: str | None, store: str | None, 
 @JSON
 def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Write a page that tells RUN and opens offline; of several runs, one that compares them."""
-    commands.report(runs, out, _printer(as_json))
+    telling.report(runs, out, _printer(as_json))
 
 
 @cli.command()
@@ -161,7 +163,7 @@ def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
 def evaluate(file: Path, task: str, target: str, device: str, portable: bool, as_json: bool) -> None:
     """Say whether the kernel in FILE is correct, and how fast beside the task's seed."""
     settings = FitnessSettings(target=target, device=device, portable=portable)
-    commands.evaluate(file, task, settings, _printer(as_json))
+    judging.evaluate(file, task, settings, _printer(as_json))
 
 
 @cli.command()
@@ -174,8 +176,8 @@ def evaluate(file: Path, task: str, target: str, device: str, portable: bool, as
 def tasks(names: tuple[str, ...], check: bool, target: str, as_json: bool) -> int:
     """List tasks by NAME or folder, or all that come with kernevo."""
     if check:
-        return commands.check_tasks(names, target, _printer(as_json))
-    commands.tasks(names, _printer(as_json))
+        return judging.check_tasks(names, target, _printer(as_json))
+    judging.tasks(names, _printer(as_json))
     return 0
 
 
@@ -230,7 +232,7 @@ def tell(run: Path, file: Path, quiet: bool, as_json: bool) -> int:
 @click.option("--uri", help="Tracking URI; default the run's own.")
 def sync(run: Path, uri: str | None) -> None:
     """Rebuild RUN in MLflow from its journal."""
-    commands.sync(run, uri)
+    telling.sync(run, uri)
 
 
 @cli.command()
@@ -247,7 +249,7 @@ def doctor(device: str | None, out: Path | None, as_json: bool) -> int:
     return examining.test_device(device, out, _printer(as_json))
 
 
-def _printer(as_json: bool) -> commands.Printer:
+def _printer(as_json: bool) -> Printer:
     """Return what prints a command's report: tables for people, or one JSON object."""
 
     def show(data: Any, table: Any) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
 from evo.errors import RunFailure
+
+Printer = Callable[[Any, Callable[[Console], None]], None]
+"""Shows a report: its data, and how to print it for people."""
 
 AS_WIDE_AS_NEEDED = 10_000
 """Columns of what is no terminal: tables take what they need of it."""

@@ -9,7 +9,7 @@ import msgspec
 
 from evo.errors import UsageError
 from experiments import console
-from experiments.commands import Printer
+from experiments.console import Printer
 from experiments.doctor import examine, show_findings
 from experiments.run_folder import write_whole
 from experiments.selftest.running import Extent, device_named, self_test

@@ -18,7 +18,9 @@ from evo.events import Paused
 from evo.journal import JournalReader
 from evo.protocols import Consulting
 from experiments.batch import Fault, Line, batch_of, read_results
-from experiments.commands import INTERRUPTED, Printer, watched
+from experiments.commands.searching import watched
+from experiments.console import Printer
+from experiments.interrupts import INTERRUPTED
 from experiments.run_folder import SETTINGS, existing_run_folder, write_whole
 from experiments.session import Session, go_on
 from experiments.settings import read_settings

@@ -7,6 +7,8 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 
+INTERRUPTED = 130
+"""The exit code of a command that was interrupted."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

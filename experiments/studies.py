@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from experiments.console import messages
+from experiments.console import Printer, messages
+from experiments.interrupts import INTERRUPTED
 from experiments.study.announcing import Announcer
 from experiments.study.currency import Currency
 from experiments.study.folder import PILOT, RESULTS, SIMULATED, claim_study
@@ -28,11 +29,6 @@ from experiments.study.simulating import past_runs, prediction_table, simulated
 from experiments.study.worker import Order
 from experiments.study.writing import write_results
 from experiments.tracking_settings import TrackingFailure
-
-Printer = Callable[[Any, Callable[[Console], None]], None]
-"""Shows a report: its data, and how to print it for people."""
-
-INTERRUPTED = 130
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
