@@ -31,13 +31,21 @@ class Fence:
 
     def breach(self) -> tuple[int, int] | None:
         """Return the first byte that was written to, and how many of its piece were; None if all is whole."""
+        broken = [self._wrong(begin, end).any() for begin, end in self._pieces]
+        if not broken or not torch.stack(broken).any():  # one look at the device for all of them
+            return None
         for begin, end in self._pieces:
-            noise = self._noise(begin, end)
-            wrong = self._memory[begin:end] != noise
-            noise.zero_()
-            if bool(wrong.any()):
+            wrong = self._wrong(begin, end)
+            if wrong.any():
                 return begin + int(wrong.int().argmax()), int(wrong.sum())
         return None
+
+    def _wrong(self, begin: int, end: int) -> torch.Tensor:
+        """Return which bytes of a piece were written to."""
+        noise = self._noise(begin, end)
+        wrong = self._memory[begin:end] != noise
+        noise.zero_()
+        return wrong
 
     def _noise(self, begin: int, end: int) -> torch.Tensor:
         """Return the bytes that belong to a piece; no copy of them must be left lying about."""
