@@ -3,11 +3,11 @@
 The rule: with `e` the error of the reference computed in the workload's dtype against the one in float64, an
 output passes if its RMS error is at most `m * rms(e) + u eps * rms(expected)`, its largest error at most
 `max_multiple * max(e) + 8 eps * max(expected)`, and the same as for the largest error holds for the RMS of
-each row. `u` is 1 for 16 bits and 4 for more: GPUs divide and exponentiate float32 to about two units in the
-last place each, and elements that are equal share their error, so that it does not average out. The error of
-fewer than 8 elements may be 0 by luck: there is no such row, and for such an output `e` is at least what the
-float64 reference moves when its inputs do by one unit of float32 (Higham, "Accuracy and Stability of
-Numerical Algorithms", 2002, section 1.5: an answer is good if it is right for inputs that near). Non-finite
+each row of at least 8 elements. `u` is 1 up to 16 bits and 4 beyond: GPUs divide and exponentiate float32 to
+about two units in the last place each, and elements that are equal share their error, so that it does not
+average out. The error of fewer than 8 elements may be 0 by luck; so for a whole output that small `e` is at
+least what the float64 reference moves when its inputs do by one unit of float32 (Higham, "Accuracy and
+Stability of Numerical Algorithms", 2002, section 1.5: good is what is right for inputs that near). Non-finite
 elements must be the same ones. Integers, and tasks that say `exact`, must match bit for bit; where a task
 says `off_by_one`, that share of an integer output's elements (rounded up) may be off by one.
 """
