@@ -91,24 +91,35 @@ async def _work(line: Connection, order: Order) -> None:
     with _cache(order) as cache:
         try:
             async with open_rooms() as rooms, judges_for(order.fitness) as judges:
-                under_way: set[asyncio.Task[None]] = set()
-                while (run := await _next(line)) is not None:
-                    task = asyncio.create_task(_search(line, run, order, Bench(rooms, judges, cache)))
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-                for task in list(under_way):
-                    task.cancel()
-                await asyncio.gather(*under_way, return_exceptions=True)
+                await _search_all(line, order, Bench(rooms, judges, cache))
         except KernevoError as error:
             line.send(Outcome(path="", error=str(error), misused=isinstance(error, UsageError)))
 
 
+async def _search_all(line: Connection, order: Order, bench: Bench) -> None:
+    """Search what comes down the line until it is closed; a fault of our own in any search ends all."""
+    async with asyncio.TaskGroup() as group:
+        under_way: set[asyncio.Task[None]] = set()
+        while (run := await _next(line)) is not None:
+            task = group.create_task(_search(line, run, order, bench))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        for task in under_way:
+            task.cancel()
+
+
 async def _next(line: Connection) -> PlannedRun | None:
     """Return the next run, or None once the line is closed."""
+    loop = asyncio.get_running_loop()
+    there = asyncio.Event()
+    loop.add_reader(line.fileno(), there.set)
     try:
-        run: PlannedRun = await asyncio.get_running_loop().run_in_executor(None, line.recv)
+        await there.wait()
+        run: PlannedRun = line.recv()
     except (EOFError, ConnectionResetError):
         return None
+    finally:
+        loop.remove_reader(line.fileno())
     return run
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.study.folder import claim_study
 from experiments.study.measuring import VARYING
+from experiments.study.settings import read_study
 from tests.commanded import Left, journalled
 from tests.experiments.commanding import kernevo, started
 from tests.experiments.study.studying import tiny
@@ -62,3 +64,17 @@ def test_killed_in_the_middle_it_comes_to_the_same(undisturbed: Path, tmp_path: 
     done = kernevo(*command)
     assert done.returncode == 0, done.stderr
     assert tables(tmp_path / "out" / "results") == tables(undisturbed / "results")
+
+
+def test_a_worker_that_fails_ends_the_study(tmp_path: Path) -> None:
+    config = tiny(tmp_path, seeds=1)
+    command = ("study", config, "--out", tmp_path / "out", "--workers", "2")
+    claim_study(tmp_path / "out", read_study(config))
+    run = tmp_path / "out" / "runs" / "2_x_2" / "flip-s0-r1"
+    run.parent.mkdir(parents=True)
+    run.write_text("a file where a run's folder should be")
+    done = kernevo(*command)
+    assert done.returncode == 1, done.stderr
+    assert "a worker must live until its runs have ended" in done.stderr
+    run.unlink()
+    assert kernevo(*command).returncode == 0
