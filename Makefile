@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help search test check bench suite clean
+.PHONY: help search test check bench suite gpu clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -43,6 +43,17 @@ suite: $(READY) ## Search every core task, then compare with what a user would d
 	$(BIN)/python -m pytest -m thorough -n auto
 	$(BIN)/python -m experiments.bench.suite
 	$(BIN)/python -m experiments.bench.rivals
+
+GPU ?= cuda:0
+gpu: $(READY) ## Measure on a GPU (GPU=cuda:0) what can be measured on none; most of it goes on where it stopped
+	$(BIN)/python -m experiments.bench.replayed --devices $(GPU)
+	$(BIN)/python -m experiments.bench.exploits
+	$(BIN)/python -m experiments.bench.judge_faults --device $(GPU)
+	$(BIN)/python -m experiments.bench.noise --devices $(GPU)
+	$(BIN)/python -m experiments.bench.pace --device $(GPU)
+	$(BIN)/python -m experiments.bench.demo --device $(GPU)
+	$(BIN)/python -m experiments.bench.top_ten --device $(GPU)
+	$(BIN)/python -m experiments.bench.measured_suite --devices $(GPU)
 
 clean: ## Remove the environment and caches; runs/ stays
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache
