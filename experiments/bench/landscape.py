@@ -16,7 +16,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,6 +33,7 @@ from experiments.bench.landscapes import KINDS, Landscape, of_bits
 from experiments.bench.moves import moves_on
 from experiments.bench.results import write_results
 from experiments.bench.valleys import valleys
+from experiments.pools import spawned
 from operators.bandit import Bandit
 from operators.observing import Announcing
 from operators.portfolio import FixedWeights
@@ -177,7 +177,7 @@ def main(seeds: int, processes: int) -> None:
     print("share of the optimum's log2 speed-up; difference to the plain search with its 95% interval")
     shares: dict[int, dict[str, Shares]] = {evaluations: {} for evaluations in CHECKPOINTS}
     figures: dict[str, dict[str, Any]] = {f"{evaluations} evaluations": {} for evaluations in CHECKPOINTS}
-    with ProcessPoolExecutor(processes) as pool:
+    with spawned(processes) as pool:
         for name in (*LANDSCAPES, EVERYWHERE):
             told = (
                 []

@@ -21,8 +21,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from evo.protocols import Draft, Operator
 from evo.task import Role, Task
 from experiments.bench.court import Court, judge_statuses, open_court
 from experiments.bench.results import write_results
+from experiments.pools import spawned
 from experiments.suites.loader import load_task
 from fitness.devices import device_for
 from fitness.judge.probe import probed
@@ -229,7 +228,7 @@ def prepared(out: Path, arch: str, count: int) -> list[Work]:
     kept = out / f"variants-{arch}-{count}.json"
     if not kept.exists():
         each = count // len(TASKS)
-        with ProcessPoolExecutor(len(TASKS), mp_context=get_context("spawn")) as pool:
+        with spawned(len(TASKS)) as pool:
             walks = list(pool.map(variants, TASKS, [arch] * len(TASKS), [each] * len(TASKS)))
         kept.write_bytes(msgspec.json.encode([[kernel.source for _, kernel in walk] for walk in walks]))
     walks = msgspec.json.decode(kept.read_bytes(), type=list[list[str]])

@@ -17,8 +17,8 @@ import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -34,7 +34,9 @@ from experiments.bench.results import write_results
 from experiments.bench.ways import OURS, WAYS, Way, ours_with
 from experiments.build import open_evaluator
 from experiments.evaluation_cache import CachingEvaluator, EvaluationCache
+from experiments.pools import spawned
 from experiments.suites.loader import load_task, task_names
+from fitness.sandbox.libc import die_with_parent
 from fitness.settings import FitnessSettings
 
 TARGET = "gfx942"
@@ -110,8 +112,9 @@ def search(
     cells: Sequence[Cell], at_once: int, evaluations: int, out: Path, cache: Path, changes: Sequence[str]
 ) -> None:
     """Search the cells in so many processes. Each takes the next cell when it has done one."""
-    context = get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(at_once, mp_context=context) as pool:
+    manager = SyncManager(ctx=get_context("spawn"))
+    manager.start(die_with_parent, (os.getpid(),))
+    with manager, spawned(at_once) as pool:
         waiting = manager.Queue()
         for cell in cells:
             waiting.put(cell)

@@ -15,8 +15,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from evo.records import Evaluated
 from evo.replay import recorded_engine, replay
 from experiments.bench.results import write_results
 from experiments.build import build_engine, open_evaluator
+from experiments.pools import spawned
 from experiments.run_folder import JOURNAL, SETTINGS, new_run_folder, write_best
 from experiments.session import Session, begin, go_on
 from experiments.settings import RunSettings, parse_settings
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args(arguments)
-    with ProcessPoolExecutor(given.at_once, mp_context=get_context("spawn")) as pool:
+    with spawned(given.at_once) as pool:
         searches = [pool.submit(search, task, given.evaluations, given.out) for task in given.tasks]
         for done, each in enumerate(as_completed(searches), start=1):
             print(f"{each.result()} searched, {done} of {len(searches)}", file=sys.stderr, flush=True)

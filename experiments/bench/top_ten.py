@@ -15,8 +15,6 @@ import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from experiments.bench.court import open_court
 from experiments.bench.ranking import spearman
 from experiments.bench.results import write_results
 from experiments.bench.suite import run_in
+from experiments.pools import spawned
 from experiments.run_folder import JOURNAL
 from experiments.settings import parse_settings
 from experiments.suites.loader import load_task, task_names
@@ -131,7 +130,7 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     found = probed(given.device)
     folders = {name: given.out / name for name in given.tasks}
-    with ProcessPoolExecutor(given.at_once, mp_context=get_context("spawn")) as pool:
+    with spawned(given.at_once) as pool:
         for done in [
             pool.submit(search, name, given.evaluations, found.arch, folder)
             for name, folder in folders.items()

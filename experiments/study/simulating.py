@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from evo.errors import UsageError
 from experiments.bench.results import RESULTS
+from experiments.pools import spawned
 from experiments.run_folder import JOURNAL, SETTINGS
 from experiments.study.currency import Allowance, spent
 from experiments.study.gathered import Gathered, Searched, together, within
@@ -39,7 +38,7 @@ def simulated(cells: Sequence[Cell], past: Sequence[Recorded], budget: Allowance
     _refuse_operators(cells)
     worlds = {task: _traces_of(task, past) for task in dict.fromkeys(cell.task for cell in cells)}
     _refuse_endless(worlds, budget)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with spawned(workers) as pool:
         jobs = [pool.submit(_cell, cell, worlds[cell.task], budget) for cell in cells]
         return together([job.result() for job in jobs])
 
