@@ -16,6 +16,7 @@ from triton.compiler import make_backend
 
 from evo.evaluation import Status
 from fitness.candidate_module import sendable, text_of
+from fitness.carried import registers_carried
 from fitness.devices import Device, device_for
 from fitness.ir_check import EXTERNAL_SYMBOLS, Parameter, forbidden_operation, parameters_of, wrong_claim
 from fitness.messages import Binary, Compiled, CompileFault, CompileReply, CompileRequest, Unbuilt
@@ -31,6 +32,8 @@ class CheckedIR(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...]
 
 
+SPILLED = 2
+"""A loop that carries so many times what there are registers for is not compiled."""
 WARM_UP_IR = """module {
   tt.func public @warm_up(%arg0: !tt.ptr<f32> {tt.divisibility = 16 : i32}) {
     %0 = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>
@@ -117,7 +120,7 @@ def _check(kernel: KernelIR) -> CheckedIR | CompileFault:
 def _build(checked: CheckedIR, device: Device) -> Binary | Unbuilt:
     """Return a kernel's binary, or why the device cannot run it."""
     kernel = checked.kernel
-    fault = _refused_option(kernel, device)
+    fault = _refused_option(kernel, device) or _carries_too_much(checked, device)
     if fault:
         return fault
     try:
@@ -156,6 +159,21 @@ def _refused_option(kernel: KernelIR, device: Device) -> Unbuilt | None:
             f"{device.product} has at most {device.threads_per_program}",
         )
     return None
+
+
+def _carries_too_much(checked: CheckedIR, device: Device) -> Unbuilt | None:
+    """Return that a loop carries far more than a thread has registers for, or None."""
+    kernel = checked.kernel
+    warps = int(kernel.options.get("num_warps") or 4)
+    carried = registers_carried(checked.text, warps * device.warp_size)
+    if carried < SPILLED * device.registers_per_thread:
+        return None
+    return Unbuilt(
+        kernel.digest,
+        Status.OUT_OF_RESOURCES,
+        f"{kernel.name}: a loop carries {carried} registers a thread with num_warps={warps}, "
+        f"{device.product} has {device.registers_per_thread}",
+    )
 
 
 def _binary(checked: CheckedIR, device: Device) -> Binary:

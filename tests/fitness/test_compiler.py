@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from evo.evaluation import Status
+from fitness.carried import registers_carried
 from fitness.compiler import compile_plans
 from fitness.messages import Binary, Compiled, CompileRequest, Unbuilt
 from fitness.plan import Plan, plan_digest
@@ -43,6 +44,23 @@ def binary_of(plan: Plan, arch: str) -> Binary:
 def unbuilt_of(plan: Plan, arch: str) -> Unbuilt:
     (unbuilt,) = compiled(plan, arch=arch).unbuilt
     return unbuilt
+
+
+@pytest.mark.parametrize(("arch", "carried"), [("gfx942", 1024), ("sm_90", 2048)])
+def test_a_loop_that_carries_far_more_than_fits_is_not_compiled(arch: str, carried: int) -> None:
+    plan = plan_of(DOT.replace("num_warps=8", "num_warps=1"), spec(1 << 20), arch=arch)
+    told = unbuilt_of(plan, arch)
+    assert told.status is Status.OUT_OF_RESOURCES
+    assert f"a loop carries {carried} registers a thread with num_warps=1" in told.feedback
+
+
+def test_what_loops_carry_is_counted_by_loop_and_element() -> None:
+    loop = "%9:2 = scf.for %i = %a to %b step %c iter_args(%x = %p, %y = %q) -> ({}) : i32 {{"
+    outer = loop.format("tensor<64x32xbf16>, f32")
+    inner = loop.format("tensor<64x128xf32>, tensor<64x!tt.ptr<f16>>")
+    assert registers_carried(outer, 64) == 16
+    assert registers_carried(f"{outer}\n  {inner}\n", 64) == 128
+    assert registers_carried("scf.yield", 64) == 0
 
 
 @pytest.mark.parametrize("arch", ARCHES)
