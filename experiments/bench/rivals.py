@@ -40,7 +40,7 @@ from fitness.sandbox.libc import die_with_parent
 from fitness.settings import FitnessSettings
 
 TARGET = "gfx942"
-TASKS = ("softmax", "layer_norm", "matmul")
+TASKS = ("softmax", "layer_norm", "cumsum")
 SEEDS = 5
 EVALUATIONS = 100
 NEAR = 0.95
