@@ -57,10 +57,11 @@ def fault_of(
         return _different_bits(output, rounded, tolerance.off_by_one)
     errors = Errors(_error(output, exact), _error(rounded, exact), exact)
     if not math.isfinite(_largest(errors.got) + _largest(errors.own)):  # nearly always it is
-        told = _different_specials(output.double(), exact, rounded.dtype)
+        wide = output.double()
+        told = _different_specials(wide, exact, rounded.dtype)
         if told:
             return told
-        errors = _of_finite(errors)
+        errors = _of_finite(errors, wide)
     if moved is not None:
         errors = errors._replace(own=torch.maximum(errors.own.abs(), _numbers(moved)))
     return _too_far(errors, output, exact, tolerance)
@@ -150,9 +151,9 @@ def _error(values: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
     return (values.double() if values.element_size() == 1 else values) - exact  # 8 bits are not promoted
 
 
-def _of_finite(errors: Errors) -> Errors:
+def _of_finite(errors: Errors, output: torch.Tensor) -> Errors:
     """Return errors with none where what came out or was expected is not finite."""
-    finite = torch.isfinite(errors.wanted) & torch.isfinite(errors.got)
+    finite = torch.isfinite(errors.wanted) & torch.isfinite(output)
     got, own, wanted = (torch.where(finite, each, 0.0) for each in errors)
     return Errors(got, _numbers(own), wanted)
 

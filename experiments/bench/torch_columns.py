@@ -33,15 +33,8 @@ PRODUCT = 8192
 def timed_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
     """Return the median time of what `work` launches, cold, in milliseconds; and how it was run.
 
-    It is replayed as a graph; where it cannot be, since it waits for the device, it is called. What has to be
-    compiled is compiled before the device is held.
+    It is replayed as a graph; where it cannot be, since it waits for the device, it is called.
     """
-    work()
-    with exclusive(gpu.fingerprint.uuid or "gpu"):
-        return _held_ms(gpu, work)
-
-
-def _held_ms(gpu: Gpu, work: Callable[[], Any]) -> tuple[float, str]:
     for _ in range(WARM_UPS):
         work()
     torch.cuda.synchronize()

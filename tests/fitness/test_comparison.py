@@ -126,6 +126,13 @@ def test_few_elements_may_be_as_wrong_as_nearby_inputs_make_them() -> None:
     assert fault_of(wrong.float(), exact, exact.float(), PLAIN, moved=wrong - exact) is None
 
 
+def test_an_error_beyond_the_range_of_float64_is_caught() -> None:
+    exact = torch.full((16,), -1e308, dtype=torch.float64)
+    output = exact.clone()
+    output[3] = 1e308
+    assert fault_of(output, exact, exact.clone(), PLAIN) is not None
+
+
 SPECIAL = [math.nan, math.inf, -math.inf, 0.5]
 
 
