@@ -150,7 +150,7 @@ def _refused_option(kernel: KernelIR, device: Device) -> Unbuilt | None:
             )
         if value not in allowed[name]:
             return Unbuilt(kernel.digest, Status.COMPILE_ERROR, f"{kernel.name}: {name} cannot be {value!r}")
-    threads = int(warps or 4) * device.warp_size
+    threads = _threads(kernel, device)
     if threads > device.threads_per_program:
         return Unbuilt(
             kernel.digest,
@@ -161,17 +161,23 @@ def _refused_option(kernel: KernelIR, device: Device) -> Unbuilt | None:
     return None
 
 
+def _threads(kernel: KernelIR, device: Device) -> int:
+    """Return the threads of a program."""
+    return int(kernel.options.get("num_warps") or 4) * device.warp_size
+
+
 def _carries_too_much(checked: CheckedIR, device: Device) -> Unbuilt | None:
     """Return that a loop carries far more than a thread has registers for, or None."""
     kernel = checked.kernel
-    warps = int(kernel.options.get("num_warps") or 4)
-    carried = registers_carried(checked.text, warps * device.warp_size)
+    threads = _threads(kernel, device)
+    carried = registers_carried(checked.text, threads)
     if carried < SPILLED * device.registers_per_thread:
         return None
     return Unbuilt(
         kernel.digest,
         Status.OUT_OF_RESOURCES,
-        f"{kernel.name}: a loop carries {carried} registers a thread with num_warps={warps}, "
+        f"{kernel.name}: a loop carries {carried} registers a thread "
+        f"with num_warps={threads // device.warp_size}, "
         f"{device.product} has {device.registers_per_thread}",
     )
 

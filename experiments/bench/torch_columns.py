@@ -3,7 +3,8 @@
 `python -m experiments.bench.torch_columns TASK DEVICE` prints JSON: for each timed workload the median of
 cold calls in milliseconds, and the device's ceilings, a copy and a matrix product, seen in the same process.
 Graphs leave out what the host needs to dispatch, so that this is not what a kernel is compared with; what
-cannot be captured is called, and says so.
+cannot be captured is called, and says so. The device is held all the while: compiled code runs where others
+would be timed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-from evo.task import Role
+from evo.task import Role, Task
 from experiments.suites.loader import load_task
 from fitness.judge.gpu import Gpu
 from fitness.judge.turns import exclusive
@@ -77,11 +78,18 @@ def ceilings(gpu: Gpu) -> dict[str, float]:
 def main(name: str, device: str) -> None:
     """Print the figures."""
     task, gpu = load_task(name), Gpu(device)
+    with exclusive(gpu.fingerprint.uuid or "gpu"):
+        told = {"workloads": workload_columns(task, gpu), **ceilings(gpu)}
+    print(json.dumps(told))
+
+
+def workload_columns(task: Task, gpu: Gpu) -> dict[str, Any]:
+    """Return what torch takes on each timed workload."""
     module = sys.modules["reference"] = module_of(task.reference)  # torch.compile looks for it there
     baseline = getattr(module, "baseline", None) or module.reference
     workloads = {}
     for workload in task.having(Role.TIME):
-        inputs = inputs_of(task, Case(workload, NORMAL, 1), device)
+        inputs = inputs_of(task, Case(workload, NORMAL, 1), str(gpu.device))
         torch.compiler.reset()
         compiled: Callable[..., Any] = torch.compile(baseline, dynamic=False)
         eager_ms, eager_as = timed_ms(gpu, lambda: baseline(*inputs))  # noqa: B023
@@ -90,7 +98,7 @@ def main(name: str, device: str) -> None:
             "eager_ms": eager_ms, "eager_as": eager_as,
             "compiled_ms": compiled_ms, "compiled_as": compiled_as,
         }  # fmt: skip
-    print(json.dumps({"workloads": workloads, **ceilings(gpu)}))
+    return workloads
 
 
 if __name__ == "__main__":
