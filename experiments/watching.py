@@ -20,7 +20,7 @@ from experiments.progress import Progress
 from experiments.session import Session
 from experiments.settings import RunSettings, flatten
 from experiments.tracking_settings import TrackedRun, checkout_commit, commit_of
-from fitness.packages import UNINSTALLED, version_of
+from fitness.packages import own_version
 
 TRACKED = "mlflow_run"
 """Where the journal's meta holds the id of the run in MLflow."""
@@ -65,7 +65,7 @@ def tracked_run(folder: Path, settings: RunSettings, engine: Engine, journal: Jo
     return TrackedRun(
         name=folder.absolute().name, task=engine.task, device=engine.device, source=engine.source,
         seed=engine.settings.seed, folder=folder, settings=text, params=flatten(settings),
-        version=version_of("kernevo") or UNINSTALLED, commit=checkout_commit(),
+        version=own_version(), commit=checkout_commit(),
         work_commit=commit_of(Path.cwd()), identity=identity,
     )  # fmt: skip
 

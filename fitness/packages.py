@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
-UNINSTALLED = "not installed"
-"""What is shown for the version of a checkout that is run as it lies there."""
-
 
 def version_of(package: str) -> str | None:
     """Return the version of a package by the name that it is imported by, or None if there is none.
@@ -18,3 +15,8 @@ def version_of(package: str) -> str | None:
     except PackageNotFoundError:
         found = packages_distributions().get(package, ())
     return next((version(name) for name in found), None)
+
+
+def own_version() -> str:
+    """Return kernevo's version, or that it is a checkout that is run as it lies there."""
+    return version_of("kernevo") or "not installed"

@@ -19,6 +19,7 @@ import random
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from scipy.stats import beta
 
 from evo.task import Role, Task
 from experiments.bench.court import open_court, timed
-from experiments.bench.results import write_results
+from experiments.bench.results import kept_at, write_results
 from experiments.suites.loader import load_task
 from fitness.built import Built
 from fitness.judge.client import Judge
@@ -124,12 +125,11 @@ class Noise:
         level = await self._all("level", self._built, runs)
         less = with_less_work(self._built, await self._share())
         shorter = await self._all("less", less, differing)
+        everything = (*level, *shorter)
         medians, found = ([each.log_ratio for each in told] for told in (level, shorter))
         false, caught = (sum(each.won for each in told) for told in (level, shorter))
         return {
-            "microseconds": round(
-                1e3 * statistics.median(each.baseline_ms for each in (*level, *shorter)), 2
-            ),
+            "microseconds": round(1e3 * statistics.median(each.baseline_ms for each in everything), 2),
             "warm": level[0].warm,
             "aa_runs": runs,
             "aa_false_wins": false,
@@ -141,10 +141,10 @@ class Noise:
             "ab_true_difference_percent": _percent(-statistics.median(found)),
             "ab_found": round(caught / differing, 3),
             "ab_statistic_sd_percent": _percent(statistics.pstdev(found)),
-            "blocks_median": statistics.median(each.blocks for each in level),
-            "late_calls": sum(each.late for each in (*level, *shorter)),
-            "held_seconds_median": round(statistics.median(each.held_seconds for each in level), 4),
-            "telemetry": msgspec.to_builtins(level[-1].telemetry),
+            "blocks_median": statistics.median(each.blocks for each in everything),
+            "late_calls": sum(each.late for each in everything),
+            "held_seconds_median": round(statistics.median(each.held_seconds for each in everything), 4),
+            "telemetry": msgspec.to_builtins(everything[-1].telemetry),
         }
 
     async def _all(self, kind: str, candidate: Built, runs: int) -> list[Run]:
@@ -153,9 +153,8 @@ class Noise:
         for first in range(0, runs, RUNS_A_FLOOR):
             count = min(RUNS_A_FLOOR, runs - first)
             kept = self._path.with_name(f"{self._path.name}-{kind}-{first}-{count}.json")
-            if not kept.exists():
-                kept.write_bytes(msgspec.json.encode(await self._batch(candidate, f"{kind}{first}", count)))
-            told += msgspec.json.decode(kept.read_bytes(), type=list[Run])
+            made = partial(self._batch, candidate, f"{kind}{first}", count)
+            told += await kept_at(kept, list[Run], made)
         return told
 
     async def _batch(self, candidate: Built, label: str, count: int) -> list[Run]:
@@ -171,9 +170,7 @@ class Noise:
         Leaving out 3% of the programs need not do: launching takes time, and waves of programs are whole.
         """
         kept = self._path.with_name(f"{self._path.name}-share.json")
-        if not kept.exists():
-            kept.write_bytes(msgspec.json.encode(await self._calibrated()))
-        return msgspec.json.decode(kept.read_bytes(), type=float)
+        return await kept_at(kept, float, self._calibrated)
 
     async def _calibrated(self) -> float:
         share, drawn = LEFT_OUT, random.Random("share")

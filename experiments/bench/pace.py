@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from evo.objective import Individual, assess
 from evo.protocols import Draft, Operator
 from evo.task import Role, Task
 from experiments.bench.court import Court, judge_statuses, open_court
-from experiments.bench.results import write_results
+from experiments.bench.results import kept_at, write_results
 from experiments.pools import spawned
 from experiments.suites.loader import load_task
 from fitness.devices import device_for
@@ -248,11 +249,10 @@ async def main(device: str, count: int, cold: int, workers: int, out: Path) -> N
         quarters = []
         for number in range(QUARTERS):
             kept = court.folder(out) / f"quarter-{number}.json"
-            if not kept.exists():
-                mine = work[number::QUARTERS], sample[number::QUARTERS]
-                kept.write_bytes(msgspec.json.encode(await measured(court, device, *mine, workers)))
-                print(f"{number + 1} of {QUARTERS} quarters measured", file=sys.stderr, flush=True)
-            quarters.append(msgspec.json.decode(kept.read_bytes(), type=Quarter))
+            mine = work[number::QUARTERS], sample[number::QUARTERS]
+            made = partial(measured, court, device, *mine, workers)
+            quarters.append(await kept_at(kept, Quarter, made))
+            print(f"{number + 1} of {QUARTERS} quarters measured", file=sys.stderr, flush=True)
         figures = {"device": msgspec.to_builtins(court.fingerprint), **together(quarters, workers)}
     for name, value in figures.items():
         print(f"{name:34} {value}")

@@ -6,13 +6,18 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+from experiments.run_folder import write_whole
 from fitness.packages import version_of
 
 RESULTS = Path(__file__).parent.parent / "results"
+Told = TypeVar("Told")
 
 
 def write_results(name: str, figures: dict[str, Any], folder: Path = RESULTS) -> Path:
@@ -22,6 +27,13 @@ def write_results(name: str, figures: dict[str, Any], folder: Path = RESULTS) ->
     folder.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
     return path
+
+
+async def kept_at(path: Path, kind: type[Told], make: Callable[[], Awaitable[Told]]) -> Told:
+    """Return what a file keeps; have it made if it is not there, and kept whole or not at all."""
+    if not path.exists():
+        write_whole(path, msgspec.json.encode(await make()).decode())
+    return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
 def machine() -> dict[str, Any]:

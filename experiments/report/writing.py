@@ -24,7 +24,7 @@ from experiments.report.page import rendered
 from experiments.report.redaction import Redaction
 from experiments.report.story import place, story
 from experiments.run_folder import JOURNAL, REPORT, existing_run_folder, write_whole
-from fitness.packages import UNINSTALLED, version_of
+from fitness.packages import own_version
 
 COMPARISON = "comparison.html"
 PAGE = ("family.js", "layout.js", "painting.js", "graph.js", "diff.js", "inspector.js", "rooflines.js",
@@ -101,7 +101,7 @@ def report(folder: Path) -> str:
         workloads=tables.workload_rows(seed, best, run, rooflines) if seed and best else [],
         models=tables.model_credits(run), failures=tables.failures(run), elites=elites, roofs=rooflines,
         elites_left_out=len(run.elites) - len(elites), unchanged=unchanged, paid=_paid(run),
-        version=version_of("kernevo") or UNINSTALLED, instruction=redact(run.task.instruction),
+        version=own_version(), instruction=redact(run.task.instruction),
     )  # fmt: skip
 
 
