@@ -9,11 +9,16 @@ import torch
 from fitness.messages import NORMAL
 from fitness.plan import Number
 
+HOT = 22.0
+"""So far above the rest that an exponential of all others is next to nothing: were it near, a softmax would
+add up thousands of equal numbers, whose rounding errors all go one way, and whoever does so in order would be
+refused. 22 by 22 by the largest int8 is still a float16."""
+
 
 def _one_hot(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     rows = torch.zeros_like(x).reshape(-1, x.shape[-1])
     hot = torch.randint(x.shape[-1], (rows.shape[0], 1), generator=generator, device=x.device)
-    return rows.scatter_(1, hot, 1).reshape(x.shape)
+    return rows.scatter_(1, hot, HOT).reshape(x.shape)
 
 
 def _minus_infinity(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -12,11 +12,11 @@ from evo.candidate import Kernel
 from evo.task import Role, Task, Workload
 from experiments.suites.loader import load_task, task_names
 from fitness.cases import draw_cases
-from fitness.families import FAMILIES, apply_family
+from fitness.families import FAMILIES, HOT, apply_family
 from fitness.messages import Case, CompareRequest, DescribeRequest, Description, PrepareRequest
 from fitness.oracle import handle
 from fitness.plan import InputData, StridedData, TensorData
-from fitness.reference import inputs_of, module_of
+from fitness.reference import fault_in, inputs_of, module_of
 from fitness.tensors import to_data, to_input, to_tensor
 
 REFERENCE = """
@@ -205,13 +205,27 @@ def test_families_are_what_their_names_say() -> None:
         return changed
 
     assert not of("zeros").any()
-    assert of("one_hot").sum(-1).tolist() == [1.0] * 64
+    assert of("one_hot").sum(-1).tolist() == [HOT] * 64
     assert len(set(of("one_hot").argmax(-1).tolist())) > 8
     assert 0 < int(of("minus_infinity").isinf().sum()) < x.numel() // 4
     assert float(of("large").abs().max()) > 64
     assert float(of("small").abs().max()) < 0.01
     with pytest.raises(ValueError, match="'huge'"):
         of("huge")
+
+
+@pytest.mark.parametrize("family", load_task("softmax").families)
+def test_a_softmax_that_adds_up_in_order_passes_on_all_families(family: str) -> None:
+    made = load_task("softmax")
+    (wide, *_) = made.having(Role.TIME)
+    case = Case(msgspec.structs.replace(wide, sizes={"rows": 8, "cols": 4096}), family, 1)
+    (x,) = inputs_of(made, case)
+    assert isinstance(x, torch.Tensor)
+    powers = torch.exp(x - x.amax(dim=1, keepdim=True))
+    lanes = torch.zeros(8, 8)
+    for column in powers.reshape(8, 512, 8).unbind(1):
+        lanes = lanes + column
+    assert fault_in(made, case, (powers / lanes.sum(dim=1, keepdim=True),)) is None
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e5m2, torch.bool, torch.int64])
