@@ -1,8 +1,8 @@
 """Timed calls: on new inputs and poisoned memory, all enqueued before the first of them is waited for.
 
-What is timed is enqueued while the device idles. Where this process was held up for longer than that, the
-device may have had to wait for it: those calls say nothing of the kernel and are taken again, on other
-inputs.
+What is timed is enqueued while the device idles. Where this process took longer than that, the device may
+have had to wait for it: those calls say nothing of the kernel and are taken again, on other inputs, and from
+then on the device idles longer.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from fitness.judge.replay import Replay
 from fitness.messages import NORMAL, Case
 from fitness.reference import inputs_of
 
-DELAY_US = 20.0
-DELAY_US_PER_STEP = 12.0
+DELAY_US = 40.0
+DELAY_US_PER_STEP = 16.0
 """Idle time before what is timed: longer than this process takes to enqueue it, if nothing holds it up."""
 TAKES = 3
-"""How often calls are taken at most; the device idles twice as long each time."""
+"""How often calls are taken at most."""
+MOST_PATIENCE = 16
+"""How many times that idle time may become longer, where processors are slow; it doubles."""
 
 
 class Side:
@@ -77,6 +79,7 @@ class Caller:
         self._task = task
         self._machine = machine
         self._random = rng
+        self._patience = 1
 
     def fresh(self, workload: Workload, count: int = 1) -> tuple[Case, ...]:
         """Return cases whose inputs no call has seen."""
@@ -85,9 +88,10 @@ class Caller:
     def timed(self, series: Sequence[Series], is_cold: bool) -> list[Called]:
         """Time series one after the other, each on a flushed cache if it is to be cold."""
         for take in range(TAKES):
-            marked = [self._enqueued(each, is_cold, take) for each in series]
+            marked = [self._enqueued(each, is_cold) for each in series]
             if not any(late for _, late in marked):
                 break
+            self._patience = min(2 * self._patience, MOST_PATIENCE)
             if take + 1 < TAKES:
                 series = [self._renewed(each) for each in series]
         return [
@@ -99,14 +103,14 @@ class Caller:
         """Return a series on other inputs: those that it ran on were seen."""
         return msgspec.structs.replace(series, cases=self.fresh(series.cases[0].workload, len(series.cases)))
 
-    def _enqueued(self, series: Series, is_cold: bool, take: int) -> tuple[Clock, bool]:
+    def _enqueued(self, series: Series, is_cold: bool) -> tuple[Clock, bool]:
         """Enqueue a series; return what will tell its time, and whether it came too late."""
         replays = series.side.take(series.slot, len(series.cases))
         for replay, case in zip(replays, series.cases, strict=True):
             replay.prepare(inputs_of(self._task, case, str(self._machine.device)), POISONS[0])
         if is_cold:
             self._machine.flush()
-        idle_us = (DELAY_US + DELAY_US_PER_STEP * series.side.steps * len(replays)) * 2**take
+        idle_us = self._patience * (DELAY_US + DELAY_US_PER_STEP * series.side.steps * len(replays))
         clock = self._machine.clock()
         began = time.perf_counter()
         self._machine.delay(idle_us)

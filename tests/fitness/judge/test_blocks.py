@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fitness.judge.blocks import Block, Pair, measured_block
-from fitness.judge.calls import TAKES, Called, Caller, Series, Side
+from fitness.judge.calls import MOST_PATIENCE, TAKES, Called, Caller, Series, Side
 from fitness.judge.layout import Layout
 from fitness.judge.memory import Arena
 from fitness.judge.replay import Replay
@@ -93,6 +93,28 @@ def test_calls_that_came_late_are_taken_again_on_other_inputs() -> None:
     assert called.late
     assert called.case not in asked.cases
     assert TAKES > 1
+
+
+class Idling(PretendMachine):
+    """Keeps how long it was told to idle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idled: list[float] = []
+
+    def delay(self, microseconds: float) -> None:
+        self.idled.append(microseconds)
+
+
+def test_the_device_idles_longer_once_calls_came_late_and_within_bounds() -> None:
+    machine = Idling()
+    caller = Caller(TASK, machine, random.Random(1))
+    pair = pair_of(machine, ("slow", "slow"), 2, 0)
+    for _ in range(3):
+        caller.timed([Series(pair.candidate, 0, caller.fresh(TIMED))], is_cold=True)
+    first = machine.idled[0]
+    assert machine.idled[: TAKES + 1] == [first * 2**late for late in range(TAKES + 1)]
+    assert max(machine.idled) == machine.idled[-1] == first * MOST_PATIENCE
 
 
 def test_what_a_neighbour_left_in_a_slot_is_wiped() -> None:
