@@ -55,8 +55,8 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         seconds: time for the blocks of a workload; ends them early, once there are the fewest.
         hopeless: a candidate that is surely this many times as slow as the seed gets no further blocks.
         precise: blocks end once the interval of the log ratio is so narrow on both sides; 0 makes all blocks.
-        checked_calls: timed calls a workload whose outputs are checked among the fewest blocks; of further
-            blocks the same share has one.
+        checked_calls: timed calls a workload whose outputs are checked among the fewest blocks; unless it is
+            0, each further block has one with the chance of one in the fewest blocks.
         trials: timed calls of each autotune alternative before one is picked.
         short_us: kernels shorter than this many microseconds are timed warm, many calls at once.
         families: kinds of inputs, drawn anew, that a kernel meets at the timed sizes too.

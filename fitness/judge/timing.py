@@ -33,8 +33,8 @@ from fitness.verdicts import Fault
 COLD_SLOTS = 2
 WARM_UPS = 2
 FEWEST_WARM_CALLS = 4
-MOST_WARM_CALLS = 16
-WARM_SERIES_US = 100.0
+MOST_WARM_CALLS = 32
+WARM_SERIES_US = 200.0
 
 
 class Timer:
@@ -126,7 +126,7 @@ class Timer:
         blocks: list[Block] = []
         began = time.monotonic()
         while len(blocks) < rules.blocks:
-            late = len(blocks) >= fewest and self._random.randrange(fewest) < rules.checked_calls
+            late = rules.checked_calls and len(blocks) >= fewest and not self._random.randrange(fewest)
             check = self._check if late or len(blocks) in checked else None
             block = measured_block(pair, len(blocks), self._caller, self._random, check)
             if isinstance(block, Fault):
