@@ -18,6 +18,7 @@ from fitness.judge.bench import Bench
 from fitness.judge.gpu import Gpu, Machine
 from fitness.judge.health import anchor_ms, sickness
 from fitness.judge.messages import Ask, FromJudge, Open, Ready, Refused, ToJudge, Unfit
+from fitness.judge.turns import exclusive
 from fitness.sandbox import libc
 
 ANCHOR_BYTES = 256 << 20
@@ -46,8 +47,9 @@ def serve(stream: socket.socket, opened: Callable[[str], Machine], anchor_bytes:
         return
     try:
         machine = opened(first.device)
-        sick = sickness(machine)
-        anchor = anchor_ms(machine, anchor_bytes)
+        with exclusive(machine.fingerprint.uuid or "gpu"):
+            sick = sickness(machine)
+            anchor = anchor_ms(machine, anchor_bytes)
     except (RuntimeError, AssertionError, OSError, ValueError, KernevoError) as error:
         say(Unfit(f"{type(error).__name__}: {error}".partition("\n")[0]))
         return
