@@ -4,8 +4,9 @@
 [--at-once N] [--out DIR] [--read]`. Syntactic operators alone, under the defaults of `kernevo run`. Each
 search is a run folder under DIR, with torch's figures beside it: what is there is only read, what was stopped
 goes on. Each device has so many searches at once, which take turns on it: one builds kernels while another's
-are judged. The floor is the bytes that must move over the rate of a copy, or the operations over that of a
-matrix product, both seen on the same device; a latency is the geometric mean over a task's timed workloads.
+are judged. The floor is the bytes that must move over the rate of a copy (seen on the same device, or in the
+device table if that is faster), or the operations over the rate of a matrix product, seen on the same device;
+a latency is the geometric mean over a task's timed workloads.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from evo.replay import recorded_engine, replay
 from evo.task import Role, Workload
 from experiments.bench.results import write_results
 from experiments.bench.suite import figures_of, run_in
-from experiments.run_folder import BEST, JOURNAL
-from experiments.settings import RunSettings, parse_settings
+from experiments.run_folder import BEST, JOURNAL, SETTINGS
+from experiments.settings import RunSettings, parse_settings, read_settings
 from experiments.suites.loader import load_task, task_names
+from fitness.devices import Device, product_for
 from fitness.judge.probe import probed
 
 EVALUATIONS = 60
@@ -72,9 +74,10 @@ class Torch(msgspec.Struct, frozen=True, kw_only=True):
     copy_bytes_per_s: float
     product_flops_per_s: float
 
-    def floor_ms(self, workload: Workload) -> float:
-        """Return what a workload takes at least at the rates that were seen, in milliseconds."""
-        return 1e3 * max(workload.bytes / self.copy_bytes_per_s, workload.flops / self.product_flops_per_s)
+    def floor_ms(self, workload: Workload, device: Device) -> float:
+        """Return what a workload takes at least on a device, in milliseconds."""
+        copied_per_s = max(self.copy_bytes_per_s, device.copy_bytes_per_s)
+        return 1e3 * max(workload.bytes / copied_per_s, workload.flops / self.product_flops_per_s)
 
 
 def settings_of(task: str, evaluations: int, device: str, target: str) -> RunSettings:
@@ -119,7 +122,9 @@ def row_of(task: str, folder: Path) -> dict[str, Any]:
     if not (folder / TORCH).exists():
         return row
     torch = msgspec.json.decode((folder / TORCH).read_bytes(), type=Torch)
-    floor = {each.name: torch.floor_ms(each) for each in load_task(task).having(Role.TIME)}
+    target = read_settings(folder / SETTINGS).fitness.target
+    device = product_for(target, engine.elite.evaluation.device.partition(" (")[0])
+    floor = {each.name: torch.floor_ms(each, device) for each in load_task(task).having(Role.TIME)}
     eager = _mean({name: each.eager_ms for name, each in torch.workloads.items()})
     compiled = _mean({name: each.compiled_ms for name, each in torch.workloads.items()})
     return {
