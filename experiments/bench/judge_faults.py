@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import os
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -119,6 +120,7 @@ class Disturbed:
         self._first = first
         self._faults: Iterator[int] = iter(range(faults))
         self.ended: list[tuple[str, Status]] = []
+        self.seconds: dict[str, list[float]] = {kind: [] for kind in FAULTY}
         self.differing: list[str] = []
         self.source: Source = inner.source
         self.device: str = inner.device
@@ -141,13 +143,17 @@ class Disturbed:
             await self._meet(number, task)
 
     async def _meet(self, number: int, task: Task) -> None:
-        kind = list(FAULTY)[number % len(FAULTY)]
+        kind, began = list(FAULTY)[number % len(FAULTY)], time.monotonic()
         under_way = asyncio.create_task(self._inner.evaluate(faulty(kind, number), task))
         if kind == "killed_judge":
             await asyncio.sleep(0.5)  # any moment will do
             for pid in judge_statuses():
                 os.kill(pid, signal.SIGKILL)
-        self.ended.append((kind, (await under_way).status))
+        told = await under_way
+        seconds = time.monotonic() - began
+        self.ended.append((kind, told.status))
+        self.seconds[kind].append(seconds)
+        print(f"fault {number}, {kind}: {told.status} after {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 class Remembering:
@@ -200,6 +206,9 @@ async def main(device: str, faults: int) -> None:
         "same_lineage": digests[0] == digests[1],
         "lineage": digests[1],
         "seconds": round(seconds, 1),
+        "seconds_median": {
+            kind: round(statistics.median(each), 1) for kind, each in disturbed.seconds.items() if each
+        },
     }
     for name, value in figures.items():
         print(f"{name:44} {value}")
