@@ -1,10 +1,10 @@
 """Faults on the device during a search: each is recorded as its status, and the search does not notice.
 
-`python -m experiments.bench.judge_faults [--device cuda:0] [--faults N]`. A measured search of softmax is
-made twice. The second time, kernels that break the device's context, hang, misalign an access or want more
-memory than there is are judged among its own, and judges are killed. Its own kernels are judged for real as
-well, and must end as in the first; as two measurements are never equal, the search is then told the first
-one's figures.
+`python -m experiments.bench.judge_faults [--device cuda:0] [--faults N] [--out DIR]`. A measured search of
+softmax is made twice. The second time, kernels that break the device's context, hang, misalign an access or
+want more memory than there is are judged among its own, and judges are killed. Its own kernels are judged for
+real as well, and must end as in the first; as two measurements are never equal, the search is then told the
+first one's figures. DIR keeps both searches and how each fault ended: what was stopped goes on.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import os
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,22 @@ from evo.candidate import Kernel
 from evo.engine import Engine
 from evo.evaluation import Evaluation, Source, Status
 from evo.identity import lineage_digest
-from evo.journal import Journal
+from evo.journal import JournalReader
 from evo.loop import Search
+from evo.protocols import Evaluator
+from evo.records import Evaluated
 from evo.task import Task
-from experiments.bench.court import Court, judge_statuses, open_court
+from experiments.bench.court import judge_statuses, open_court
 from experiments.bench.results import write_results
-from experiments.build import build_engine
-from experiments.run_folder import JOURNAL
+from experiments.bench.suite import session_in
+from experiments.run_folder import JOURNAL, write_whole
 from experiments.settings import parse_settings
 from experiments.suites.loader import load_task
 from fitness.measured import MeasuredEvaluator
 from fitness.settings import JudgeSettings
 
 FAULTS = 40
+OUT = Path("runs/judge_faults")
 JUDGED = JudgeSettings(wall_seconds=5.0)
 SEARCH = """
 task = "softmax"
@@ -112,16 +114,25 @@ def faulty(kind: str, number: int) -> Kernel:
     return Kernel(f"# fault {number}\n{source}")
 
 
+class Met(msgspec.Struct, frozen=True):
+    """A fault, and how its kernel ended."""
+
+    kind: str
+    status: Status
+    seconds: float
+
+
 class Disturbed:
     """An evaluator whose judge meets a fault beside every kernel, and whose figures are those of another."""
 
-    def __init__(self, inner: MeasuredEvaluator, first: dict[Kernel, Evaluation], faults: int) -> None:
+    def __init__(
+        self, inner: MeasuredEvaluator, first: Mapping[str, Evaluation], faults: int, folder: Path
+    ) -> None:
+        """Tell what `first` says of kernels, by digest; keep in a folder what was met, and meet the rest."""
         self._inner = inner
         self._first = first
-        self._faults: Iterator[int] = iter(range(faults))
-        self.ended: list[tuple[str, Status]] = []
-        self.seconds: dict[str, list[float]] = {kind: [] for kind in FAULTY}
-        self.differing: list[str] = []
+        self._folder = folder
+        self._faults = iter([number for number in range(faults) if not self._kept(number).exists()])
         self.source: Source = inner.source
         self.device: str = inner.device
 
@@ -132,15 +143,30 @@ class Disturbed:
         told = await self._inner.evaluate(kernel, task)
         if fault is not None:
             await fault
-        before = self._first[kernel]
+        before = self._first[kernel.digest]
         if told.status is not before.status:
-            self.differing.append(f"{before.status} became {told.status}: {told.feedback[:200]}")
+            otherwise = f"{before.status} became {told.status}: {told.feedback[:200]}"
+            write_whole(self._folder / f"otherwise-{kernel.digest}", otherwise)
         return before
 
     async def meet_the_rest(self, task: Task) -> None:
         """Inject the faults for which the search had no turn."""
         for number in self._faults:
             await self._meet(number, task)
+
+    def met(self) -> list[Met]:
+        """Return all faults that were met."""
+        return [
+            msgspec.json.decode(each.read_bytes(), type=Met)
+            for each in sorted(self._folder.glob("fault-*.json"))
+        ]
+
+    def otherwise(self) -> list[str]:
+        """Return how kernels of the search ended otherwise than in the first."""
+        return [each.read_text() for each in sorted(self._folder.glob("otherwise-*"))]
+
+    def _kept(self, number: int) -> Path:
+        return self._folder / f"fault-{number:03}.json"
 
     async def _meet(self, number: int, task: Task) -> None:
         kind, began = list(FAULTY)[number % len(FAULTY)], time.monotonic()
@@ -149,66 +175,52 @@ class Disturbed:
             await asyncio.sleep(0.5)  # any moment will do
             for pid in judge_statuses():
                 os.kill(pid, signal.SIGKILL)
-        told = await under_way
-        seconds = time.monotonic() - began
-        self.ended.append((kind, told.status))
-        self.seconds[kind].append(seconds)
-        print(f"fault {number}, {kind}: {told.status} after {seconds:.1f} s", file=sys.stderr, flush=True)
+        met = Met(kind, (await under_way).status, round(time.monotonic() - began, 2))
+        write_whole(self._kept(number), msgspec.json.encode(met).decode())
+        print(f"fault {number}, {kind}: {met.status} after {met.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
-class Remembering:
-    """An evaluator that keeps what it said."""
-
-    def __init__(self, inner: MeasuredEvaluator) -> None:
-        self._inner = inner
-        self.told: dict[Kernel, Evaluation] = {}
-        self.source: Source = inner.source
-        self.device: str = inner.device
-
-    async def evaluate(self, kernel: Kernel, task: Task) -> Evaluation:
-        """Return the verdict on a kernel."""
-        self.told[kernel] = await self._inner.evaluate(kernel, task)
-        return self.told[kernel]
+async def searched(evaluator: Evaluator, arch: str, device: str, folder: Path) -> Engine:
+    """Search until the budget is used; return the engine at the end."""
+    text = SEARCH.format(arch=arch, device=device)
+    session = session_in(folder, parse_settings(text, "the settings of the search amid faults"))
+    with session.journal as journal:
+        await Search(session.engine, evaluator, journal).run(session.settings.to_toml())
+    return session.engine
 
 
-async def searched(evaluator: Remembering | Disturbed, court: Court, device: str) -> Engine:
-    """Search from the beginning; return the engine at the end."""
-    text = SEARCH.format(arch=court.fingerprint.arch, device=device)
-    settings = parse_settings(text, "the settings of the search amid faults")
-    engine = build_engine(settings, load_task("softmax"))
-    with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder) / JOURNAL) as journal:
-        await Search(engine, evaluator, journal).run(settings.to_toml())
-    return engine
+def told_in(folder: Path) -> dict[str, Evaluation]:
+    """Return what a search was told of each kernel, by digest."""
+    with JournalReader(folder / JOURNAL) as journal:
+        records = [entry.record for entry in journal.entries()]
+    return {each.kernel: each.evaluation for each in records if isinstance(each, Evaluated) and each.kernel}
 
 
-async def main(device: str, faults: int) -> None:
+async def main(device: str, faults: int, out: Path) -> None:
     """Search twice, print and write the results."""
     task = load_task("softmax")
     async with open_court((device,)) as court:
-        calm = Remembering(court.evaluator(JUDGED))
-        first = await searched(calm, court, device)
-        began = time.monotonic()
-        disturbed = Disturbed(court.evaluator(JUDGED), calm.told, faults)
-        second = await searched(disturbed, court, device)
+        folder, arch = court.folder(out), court.fingerprint.arch
+        first = await searched(court.evaluator(JUDGED), arch, device, folder / "calm")
+        disturbed = Disturbed(court.evaluator(JUDGED), told_in(folder / "calm"), faults, folder)
+        second = await searched(disturbed, arch, device, folder / "disturbed")
         await disturbed.meet_the_rest(task)
-        seconds = time.monotonic() - began
         fingerprint = msgspec.to_builtins(court.fingerprint)
-    ended = Counter((kind, str(status)) for kind, status in disturbed.ended)
+    met = disturbed.met()
+    ended = Counter(f"{each.kind}: {each.status}" for each in met)
     digests = [lineage_digest(each.individuals.values()) for each in (first, second)]
+    seconds = {kind: [each.seconds for each in met if each.kind == kind] for kind in FAULTY}
     figures: dict[str, Any] = {
         "device": fingerprint,
-        "faults": len(disturbed.ended),
-        "recorded": {f"{kind}: {status}": count for (kind, status), count in sorted(ended.items())},
-        "as_expected": sum(FAULTY[kind][1] is status for kind, status in disturbed.ended),
-        "kernels_of_the_search_that_ended_otherwise": disturbed.differing,
+        "faults": len(met),
+        "recorded": dict(sorted(ended.items())),
+        "as_expected": sum(FAULTY[each.kind][1] is each.status for each in met),
+        "kernels_of_the_search_that_ended_otherwise": disturbed.otherwise(),
         "evaluations": second.told,
         "best": second.elite.speedup if second.elite else None,
         "same_lineage": digests[0] == digests[1],
         "lineage": digests[1],
-        "seconds": round(seconds, 1),
-        "seconds_median": {
-            kind: round(statistics.median(each), 1) for kind, each in disturbed.seconds.items() if each
-        },
+        "seconds_median": {kind: round(statistics.median(each), 1) for kind, each in seconds.items() if each},
     }
     for name, value in figures.items():
         print(f"{name:44} {value}")
@@ -219,5 +231,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m experiments.bench.judge_faults")
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--faults", type=int, default=FAULTS)
+    parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args(sys.argv[1:])
-    asyncio.run(main(given.device, given.faults))
+    asyncio.run(main(given.device, given.faults, given.out))

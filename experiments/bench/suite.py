@@ -65,7 +65,7 @@ async def run_in(folder: Path, settings: RunSettings) -> None:
     Raises:
         UsageError, RunFailure: settings that cannot be had, or a run that fails.
     """
-    session = _session(folder, settings)
+    session = session_in(folder, settings)
     with session.journal as journal:
         async with open_evaluator(settings.fitness, settings.search.seed) as evaluator:
             await Search(session.engine, evaluator, journal).run(settings.to_toml())
@@ -73,7 +73,12 @@ async def run_in(folder: Path, settings: RunSettings) -> None:
     write_best(folder, session.engine.elite)
 
 
-def _session(folder: Path, settings: RunSettings) -> Session:
+def session_in(folder: Path, settings: RunSettings) -> Session:
+    """Return a session of the run in a folder: of the one that is there, or of a new one.
+
+    Raises:
+        UsageError, RunFailure: settings that cannot be had, or a run that cannot go on.
+    """
     if (folder / SETTINGS).exists():
         return go_on(folder, settings)
     return begin(new_run_folder(folder), settings, build_engine(settings, load_task(settings.task)))
