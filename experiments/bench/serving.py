@@ -40,7 +40,10 @@ class TeamServer:
         self._process: subprocess.Popen[str] | None = None
 
     def begin(self, **environment: str) -> subprocess.Popen[str]:
-        """Run `mlflow/start` with changes to its environment, and return it at once."""
+        """Run `mlflow/start` with changes to its environment, and return it at once.
+
+        It heeds Ctrl-C also where a shell put all of us in the background, deaf to it.
+        """
         settings = {
             "PYTHON": sys.executable,
             "KERNEVO_SERVER_PASSWORD": PASSWORD,
@@ -48,7 +51,8 @@ class TeamServer:
             "KERNEVO_SERVER_WORKERS": "1",
         }
         return subprocess.Popen(
-            (START, self.folder), env=os.environ | settings | environment, text=True, encoding="utf-8",
+            ("env", "--default-signal=INT", START, self.folder),
+            env=os.environ | settings | environment, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 

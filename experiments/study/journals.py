@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from evo.errors import UsageError
 from experiments.run_folder import JOURNAL, SETTINGS
 
 ARCHIVE = "journals.tar.xz"
@@ -34,11 +35,24 @@ def pack(folder: Path, paths: Iterable[str], archive: Path) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> Iterator[Path]:
-    """Write the journals of an archive into run folders below `folder`, and yield those."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-        names = tar.getnames()
-    yield from sorted({(folder / name).parent for name in names})
+    """Write the journals of an archive into run folders below `folder`, and yield those.
+
+    Raises:
+        UsageError: that is no archive, or it holds something else than files below its folder.
+    """
+    runs = set()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path, content = folder / member.name, tar.extractfile(member) if member.isreg() else None
+                if content is None or not path.resolve().is_relative_to(folder.resolve()):
+                    raise UsageError(f"{archive} must hold plain files below its folder, got {member.name!r}")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+                runs.add(path.parent)
+    except tarfile.TarError as error:
+        raise UsageError(f"{archive} must be an archive of journals: {error}") from None
+    yield from sorted(runs)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

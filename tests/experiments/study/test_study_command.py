@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from evo.errors import UsageError
 from evo.journal import JournalReader
 from experiments.cli import run
 from experiments.run_folder import JOURNAL
@@ -97,6 +98,20 @@ def test_it_is_measured_packed_and_shown_in_mlflow_once(
         path = own.relative_to(tmp_path)
         with JournalReader(own / JOURNAL) as slim, JournalReader(folder / path / JOURNAL) as whole:
             assert trace_of(slim) == trace_of(whole)
+
+
+def test_an_archive_stays_in_its_folder(tmp_path: Path) -> None:
+    archive = tmp_path / "journals.tar.xz"
+    for name, kind in (("../run.sqlite", tarfile.REGTYPE), ("run.sqlite", tarfile.SYMTYPE)):
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, "/etc/passwd"
+        with tarfile.open(archive, "w:xz") as tar:
+            tar.addfile(member)
+        with pytest.raises(UsageError, match=f"plain files below its folder, got '{name}'"):
+            list(unpack(archive, tmp_path / "inside"))
+    archive.write_text("no archive")
+    with pytest.raises(UsageError, match="must be an archive of journals"):
+        list(unpack(archive, tmp_path / "inside"))
 
 
 def test_on_paper_it_is_the_same_whatever_the_workers(study: tuple[Path, Path], tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ for wrong in (
     try:
         wrong()
     except DriverError as error:
-        print(error, "left behind", torch_has.hipPeekAtLastError())
+        print(error, "left behind", torch_has.hipPeekAtLastError(), flush=True)
 function.close()
 """
 
