@@ -36,6 +36,7 @@ from operators.rewrites.program_order import ProgramOrder
 from operators.rewrites.reciprocal import Reciprocal
 from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
+from operators.rewrites.split_row import SplitRow
 from operators.rewrites.tiles import Tiles
 from operators.rewrites.unmask import Unmask
 from operators.settled import Settled
@@ -59,6 +60,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         reciprocal: divisions made products.
         several_rows: several rows or tiles a program.
         split_k: products split along K, their parts added up by a second kernel.
+        split_row: a row in two blocks, of a power of two and for the rest, instead of one that is far longer.
         tiles: sizes of the blocks that a program works on.
         unmask: masks left out where lengths are multiples of blocks.
         crossover: tiles, launch options or function bodies of one parent in another.
@@ -88,6 +90,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     reciprocal: float = 0.25
     several_rows: float = 1.0
     split_k: float = 0.5
+    split_row: float = 0.5
     tiles: float = 2.0
     unmask: float = 0.5
     crossover: float = 0.5
@@ -192,6 +195,7 @@ def build_operators(
         Reciprocal(),
         SeveralRows(),
         SplitK(),
+        SplitRow(),
         Tiles(),
         Unmask(),
     )

@@ -25,6 +25,7 @@ from tests.evo.driving import digest, session
 from tests.operators.individuals import individual, verdict
 from tests.operators.kernels import SOFTMAX
 from tests.operators.loop_kernels import PRODUCT
+from tests.operators.test_split_row import WHOLE_SOFTMAX
 from tests.standins import DEVICE, SOURCE, measured, search_settings, synthetic_task
 
 EVERY = OperatorSettings(
@@ -34,8 +35,8 @@ NAMES = tuple(EVERY.weights_by_name)
 # Every operator has something to do with it, also the one that saves loads.
 LOADED = SOFTMAX.replace("    # Pass 1", "    first = tl.load(x_row)\n    # Pass 1")
 TASK: Task = synthetic_task(LOADED)
-OTHER_THAN_SOFTMAX = {"split_k": PRODUCT}
-"""What to show operators that find nothing in a softmax."""
+OTHER_THAN_SOFTMAX = {"split_k": PRODUCT, "split_row": WHOLE_SOFTMAX}
+"""What to show operators that find nothing in a softmax of three passes."""
 
 
 class TestOperators(OperatorContract):

@@ -17,10 +17,12 @@ from operators.rewrites.persistent import Persistent
 from operators.rewrites.program_order import ProgramOrder
 from operators.rewrites.several_rows import SeveralRows
 from operators.rewrites.split_k import SplitK
+from operators.rewrites.split_row import SplitRow
 from operators.syntax.parsing import parsed
 from tests.operators.helper_kernels import HELPED
 from tests.operators.kernels import AUTOTUNED, FLIP, HEAD, LAYER_NORM, MATMUL, SOFTMAX
 from tests.operators.loop_kernels import LOOPS
+from tests.operators.test_split_row import WHOLE_SOFTMAX
 
 FAMILIES: Sequence[Rewrite] = (
     Helpers(),
@@ -29,8 +31,9 @@ FAMILIES: Sequence[Rewrite] = (
     ProgramOrder("hip"),
     SeveralRows(),
     SplitK(),
+    SplitRow(),
 )
-SOURCES = [SOFTMAX, FLIP, MATMUL, AUTOTUNED, LAYER_NORM, *LOOPS.values(), *HELPED.values()]
+SOURCES = [SOFTMAX, WHOLE_SOFTMAX, FLIP, MATMUL, AUTOTUNED, LAYER_NORM, *LOOPS.values(), *HELPED.values()]
 WORDS = sorted({word for source in SOURCES for line in source.splitlines() for word in line.split()})
 
 KERNELS = """

@@ -14,6 +14,7 @@ from evo.protocols import Draft
 from operators.crossings import crossings, parts_of
 from operators.rewrites.launch_options import LaunchOptions
 from operators.rewrites.one_pass import OnePass
+from operators.rewrites.split_row import SplitRow
 from operators.rewrites.tiles import Tiles
 from operators.tune import Tune
 from tests.operators.individuals import individual, proposal
@@ -39,6 +40,8 @@ def kernels() -> dict[str, str]:
                 made[f"{entry}.pass{number}{further}"] = again
             for tile, sized in enumerate(sources(Tiles(), variant).values()):
                 made[f"{entry}.pass{number}tile{tile}"] = sized
+            for halved in sources(SplitRow(), variant).values():
+                made[f"{entry}.pass{number}split"] = halved
     for entry, source in (("softmax", SMALL_SOFTMAX), ("flip", FLIP)):
         for family in (Tiles(), LaunchOptions("hip")):
             for number, variant in enumerate(list(sources(family, source).values())[::2]):
