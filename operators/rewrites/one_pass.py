@@ -18,7 +18,7 @@ class OnePass:
     name = "one_pass"
 
     def variants(self, module: cst.Module) -> Sequence[Variant]:
-        """Return for each kernel the row in one block, and the maximum kept running beside the sum."""
+        """Return for each kernel the row in one block or two, and the maximum kept running beside the sum."""
         read = read_module(module)
         return [
             variant

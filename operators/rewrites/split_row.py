@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from operators.rewrites.family import Variant
-from operators.syntax.edits import Change, appends_keyword, becomes, with_body
 from operators.syntax.kernel_module import JitFunction, KernelModule, Launch, read_module
 from operators.syntax.literals import expressions_behind
 from operators.syntax.nodes import called, dotted, names_in, walk
-from operators.syntax.parameters import appends_parameters, takes_parameters
 from operators.syntax.two_blocks import in_two_blocks
 from operators.syntax.values import code_of
 
@@ -37,22 +35,12 @@ def _of(function: JitFunction, module: KernelModule) -> Iterator[Variant]:
     decorators = [dotted(each.decorator) for each in function.node.decorators]
     if not launches or len(decorators) != 1 or module.inner(function) or not module.imports_triton:
         return
-    for block in sorted(function.constexprs) if takes_parameters(function) else ():
-        rows = [_row(launch, block) for launch in launches]
-        split = in_two_blocks(function, block, "TAIL") if all(rows) else None
-        if split is None:
-            continue
-        edits: dict[cst.CSTNode, Change] = {
-            function.node.body: with_body(split.statements),
-            function.node.params: appends_parameters([], [split.tail]),
-        }
-        for launch, row in zip(launches, rows, strict=True):
-            head = f"max(triton.next_power_of_2({row}) // 2, 1)"
-            edits[launch.bound[block].value] = becomes(head)
-            edits[launch.call] = appends_keyword(
-                split.tail, f"triton.next_power_of_2(max({row} - {head}, 1))"
-            )
-        yield Variant(f"{function.name} row of {block} in two blocks", module.module, edits)
+    for block in sorted(function.constexprs):
+        rows = {launch: row for launch in launches if (row := _row(launch, block)) is not None}
+        split = in_two_blocks(function.node.body.body, function, block)
+        if split is not None and len(rows) == len(launches):
+            summary = f"{function.name} row of {block} in two blocks"
+            yield Variant(summary, module.module, split.edits(function, rows))
 
 
 def _row(launch: Launch, block: str) -> str | None:

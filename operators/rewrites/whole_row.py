@@ -1,4 +1,4 @@
-"""A row in one block: the passes over a row become one, and the row is loaded once."""
+"""A row in one block, or two: the passes over a row become one, and the row is loaded once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from operators.syntax.literals import expressions_behind, literals_of
 from operators.syntax.loads import merge_loads
 from operators.syntax.nodes import called, names_in, walk
 from operators.syntax.row_loops import RowLoop, at_start, row_loop
+from operators.syntax.two_blocks import in_two_blocks
 from operators.syntax.values import code_of
 
 
 def whole_row(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
-    """Yield the variant of a function with at least two loops over a row that hold the row in one block.
+    """Yield the variants of a function with at least two loops over a row that hold it in one block, or two.
 
     Each launch sets the block to `triton.next_power_of_2(length)`, so that every loop would run once: its
     body stands there for the block at 0, and loads that repeat an earlier one take its value. Nothing is
@@ -35,13 +36,17 @@ def whole_row(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
     if not launches or not all(_frees(launch, step, length, module.module) for launch in launches):
         return
     body = _unrolled(function, loops)
-    if body is not None:
-        edits: dict[cst.CSTNode, Change] = {function.node.body: with_body(body)}
-        for launch in launches:
-            row = code_of(launch.bound[length].value)
-            edits[launch.bound[step].value] = becomes(f"triton.next_power_of_2({row})")
-        summary = f"{function.name} {len(loops)} loops over {length} -> one block of the whole row"
-        yield Variant(summary, module.module, edits)
+    if body is None:
+        return
+    rows = {launch: code_of(launch.bound[length].value) for launch in launches}
+    edits: dict[cst.CSTNode, Change] = {function.node.body: with_body(body)}
+    for launch, row in rows.items():
+        edits[launch.bound[step].value] = becomes(f"triton.next_power_of_2({row})")
+    made = f"{function.name} {len(loops)} loops over {length} ->"
+    yield Variant(f"{made} one block of the whole row", module.module, edits)
+    split = in_two_blocks(body, function, step)
+    if split is not None:
+        yield Variant(f"{made} two blocks of the whole row", module.module, split.edits(function, rows))
 
 
 def _frees(launch: Launch, step: str, length: str, module: cst.Module) -> bool:

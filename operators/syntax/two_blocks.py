@@ -5,14 +5,16 @@ What is computed lane by lane is computed for each of the two, and what reduces 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import libcst as cst
 import msgspec
 
-from operators.syntax.kernel_module import JitFunction
+from operators.syntax.edits import Change, Edits, appends_keyword, becomes, with_body
+from operators.syntax.kernel_module import JitFunction, Launch
 from operators.syntax.nodes import argument, called, fresh_name, names_in
+from operators.syntax.parameters import appends_parameters, takes_parameters
 from operators.syntax.values import code_of
 
 _REDUCTIONS = {
@@ -35,29 +37,47 @@ class TwoBlocks(msgspec.Struct, frozen=True, eq=False):
 
     Attributes:
         statements: its statements.
-        tail: the constant that says how long the further block is.
+        block, tail: its constants that say how long the block and the further one are.
     """
 
     statements: Sequence[cst.BaseStatement]
+    block: str
     tail: str
 
+    def edits(self, function: JitFunction, rows: Mapping[Launch, str]) -> Edits:
+        """Return the edits of a function and its launches, each with the length of its row.
 
-def in_two_blocks(function: JitFunction, block: str, tail: str) -> TwoBlocks | None:
-    """Return the statements of a function for a block and a further one; None if they cannot be told apart.
+        The block is the largest power of two that is less than the row, the further one holds the rest.
+        """
+        edits: dict[cst.CSTNode, Change] = {
+            function.node.body: with_body(self.statements),
+            function.node.params: appends_parameters([], [self.tail]),
+        }
+        for launch, row in rows.items():
+            block = f"max(triton.next_power_of_2({row}) // 2, 1)"
+            edits[launch.bound[self.block].value] = becomes(block)
+            rest = f"triton.next_power_of_2(max({row} - {block}, 1))"
+            edits[launch.call] = appends_keyword(self.tail, rest)
+        return edits
+
+
+def in_two_blocks(statements: Sequence[cst.CSTNode], function: JitFunction, block: str) -> TwoBlocks | None:
+    """Return a function's statements for a block and a further one; None if they cannot be told apart.
 
     Args:
-        function: whose lanes are `tl.arange(0, block)`.
+        statements: what the function shall do; its lanes are `tl.arange(0, block)`.
+        function: which can be given a further parameter.
         block: its constant that says how long the block is.
-        tail: a name for the constant that says how long the further one is.
     """
-    splitting = _Splitting(function, block, tail)
+    if not takes_parameters(function):
+        return None
+    taken = names_in(function.node).union(*map(names_in, statements))
+    splitting = _Splitting(block, taken)
     try:
-        statements = [
-            made for statement in function.node.body.body for made in splitting.statement(statement)
-        ]
+        made = [each for statement in statements for each in splitting.statement(statement)]
     except _Unknown:
         return None
-    return TwoBlocks(statements, splitting.tail) if splitting.lanes else None
+    return TwoBlocks(made, block, splitting.tail) if splitting.lanes else None
 
 
 class _Unknown(Exception):
@@ -83,10 +103,10 @@ class _Splitting:
         lanes: names that hold lanes, with what they are called for the further block.
     """
 
-    def __init__(self, function: JitFunction, block: str, tail: str) -> None:
-        self._taken = names_in(function.node)
+    def __init__(self, block: str, taken: set[str]) -> None:
+        self._taken = taken
         self._block = block
-        self.tail = self._fresh(tail)
+        self.tail = self._fresh("TAIL")
         self.lanes: dict[str, str] = {}
 
     def statement(self, statement: cst.CSTNode) -> list[cst.BaseStatement]:

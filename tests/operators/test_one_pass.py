@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from operators.rewrites.one_pass import OnePass
+from operators.rewrites.split_row import SplitRow
 from tests.operators.kernels import ADD, FLIP, LAYER_NORM, LOG_SOFTMAX, MATMUL, SOFTMAX, sources
 
 WHOLE = "softmax_kernel 3 loops over n_cols -> one block of the whole row"
+HALVES = "softmax_kernel 3 loops over n_cols -> two blocks of the whole row"
 RUNNING = "softmax_kernel 3 loops over n_cols -> 2, row_max running"
 
 SOFTMAX_WHOLE = """
@@ -65,10 +67,16 @@ LAYER_NORM_WHOLE = """
 
 def test_softmax_in_one_block():
     made = sources(OnePass(), SOFTMAX)
-    assert list(made) == [WHOLE, RUNNING]
+    assert list(made) == [WHOLE, HALVES, RUNNING]
     assert SOFTMAX_WHOLE in made[WHOLE]
     assert "BLOCK=triton.next_power_of_2(n_cols), num_warps=4" in made[WHOLE]
     assert made[WHOLE].startswith(SOFTMAX.split("    # Pass 1")[0]), "what comes before stays as it was"
+
+
+def test_softmax_in_two_blocks():
+    made = sources(OnePass(), SOFTMAX)
+    (split,) = sources(SplitRow(), made[WHOLE]).values()
+    assert made[HALVES] == split
 
 
 def test_softmax_with_its_maximum_running():
@@ -79,17 +87,21 @@ def test_softmax_with_its_maximum_running():
 
 def test_a_running_maximum_still_fits_into_one_block():
     running = sources(OnePass(), SOFTMAX)[RUNNING]
-    (summary,) = sources(OnePass(), running)
-    assert summary == "softmax_kernel 2 loops over n_cols -> one block of the whole row"
+    assert list(sources(OnePass(), running)) == [
+        "softmax_kernel 2 loops over n_cols -> one block of the whole row",
+        "softmax_kernel 2 loops over n_cols -> two blocks of the whole row",
+    ]
 
 
 def test_one_block_is_the_end_of_it():
-    assert not sources(OnePass(), sources(OnePass(), SOFTMAX)[WHOLE])
+    made = sources(OnePass(), SOFTMAX)
+    assert not sources(OnePass(), made[WHOLE])
+    assert not sources(OnePass(), made[HALVES])
 
 
 def test_overwritten_loads_are_kept_and_other_fills_are_put_in():
     made = sources(OnePass(), LAYER_NORM)
-    (source,) = made.values()
+    source, _ = made.values()
     assert LAYER_NORM_WHOLE in source
     assert "(x, w, out, x.shape[1], triton.next_power_of_2(x.shape[1]))" in source
 
