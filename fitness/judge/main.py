@@ -47,8 +47,8 @@ def serve(stream: socket.socket, opened: Callable[[str], Machine], anchor_bytes:
         return
     try:
         machine = opened(first.device)
+        sick = sickness(machine)  # which takes a while, for the first kernels are loaded here
         with exclusive(machine.fingerprint.uuid or "gpu"):
-            sick = sickness(machine)
             anchor = anchor_ms(machine, anchor_bytes)
     except (RuntimeError, AssertionError, OSError, ValueError, KernevoError) as error:
         say(Unfit(f"{type(error).__name__}: {error}".partition("\n")[0]))
