@@ -225,16 +225,18 @@ class _Splitting:
 
     def _shaped(self, call: cst.Call) -> _Pair:
         """Return a constant in every lane, of a shape that is the block."""
-        shape, rest = argument(call, 0, "shape"), call.args[1:]
-        if not isinstance(shape, cst.Tuple | cst.List) or any(self._concerns(each.value) for each in rest):
+        shape = argument(call, 0, "shape")
+        if not isinstance(shape, cst.Tuple | cst.List):
             raise _Unknown
-        if [code_of(each.value) for each in shape.elements] != [self._block]:
+        lengths = [code_of(each.value) for each in shape.elements]
+        if lengths != [self._block] or any(
+            self._concerns(each.value) for each in call.args if each.value is not shape
+        ):
             raise _Unknown
-        further = shape.with_changes(
-            elements=[each.with_changes(value=cst.Name(self.tail)) for each in shape.elements]
-        )
-        first = call.args[0].with_changes(value=further)
-        return _Pair(call, call.with_changes(args=[first, *rest]))
+        (length,) = shape.elements
+        further = shape.with_changes(elements=[length.with_changes(value=cst.Name(self.tail))])
+        values = [further if each.value is shape else each.value for each in call.args]
+        return _Pair(call, call.with_changes(args=_given(call, values)))
 
     def _reduced(self, call: cst.Call, together: str) -> _Pair:
         lanes, *rest = call.args

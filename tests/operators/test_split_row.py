@@ -70,6 +70,7 @@ def test_names_that_are_taken():
     [
         ("total = tl.sum(x, axis=0)", "total = tl.sum(x, axis=0)\n    x = x / total\n    x *= x"),
         ("x / total,", "tl.where(cols < n, -x, tl.full((BLOCK,), 1.0, tl.float32)) / total,"),
+        ("x / total,", "x / tl.full(value=2.0, shape=[BLOCK], dtype=tl.float32),"),
         ("tl.sum(x, axis=0)", "tl.sum(x)"),
         ("tl.sum(x, axis=0)", "tl.sum(x, 0)"),
         ("tl.sum(x, axis=0)", "tl.sum(x.to(tl.float64) * (cols + 1), axis=0).to(x.dtype)"),
@@ -91,6 +92,8 @@ def test_what_is_known_of_lanes(old: str, new: str):
         ("tl.sum(x, axis=0)", "tl.sum(x, axis=0) / BLOCK"),
         ("tl.sum(x, axis=0)", "x.sum(axis=0)"),
         ("tl.sum(x, axis=0)", "helper(x)"),
+        ("tl.sum(x, axis=0)", "tl.sum(x + tl.zeros((BLOCK, BLOCK), tl.float32), axis=0)"),
+        ("tl.sum(x, axis=0)", "tl.sum(x + tl.zeros(BLOCK, tl.float32), axis=0)"),
         ("total = tl.sum(x, axis=0)", "total = 0.0\n    total += x"),
         ("total = tl.sum(x, axis=0)", "total = 1.0\n    total = total * x"),
         ("total = tl.sum(x, axis=0)", "total = tl.sum(x, axis=0)\n    x = total"),
