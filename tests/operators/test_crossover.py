@@ -21,7 +21,7 @@ from tests.operators.kernels import ADD, AUTOTUNED, FLIP, LOG_SOFTMAX, MATMUL, S
 from tests.standins import synthetic_task
 
 TASK: Task = synthetic_task()
-WHOLE, RUNNING = sources(OnePass(), SOFTMAX).values()
+WHOLE, _, RUNNING = sources(OnePass(), SOFTMAX).values()
 WIDE = RUNNING.replace("BLOCK=256, num_warps=4", "BLOCK=1024, num_warps=8")
 POOL = [
     SOFTMAX,

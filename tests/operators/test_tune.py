@@ -164,7 +164,7 @@ def test_settings_that_fail_are_avoided():
 
 def test_structures_are_told_apart_and_settings_are_not():
     trials = Trials("hip")
-    whole, running = sources(OnePass(), SOFTMAX).values()
+    whole, _, running = sources(OnePass(), SOFTMAX).values()
     alike = [*sources(Tiles(), SOFTMAX).values(), *sources(LaunchOptions("hip"), SOFTMAX).values()]
     reordered = SOFTMAX.replace("BLOCK=256, num_warps=4", "num_warps=8, BLOCK=512, waves_per_eu=1")
     commented = SOFTMAX.replace("# Pass 1: the largest element.", "# The largest element")
