@@ -87,8 +87,14 @@ class Judge:
             JudgeError: it cannot.
         """
         async with self._turn:
-            await self._retire()
-            await self._living()
+            old, self._process = self._process, None
+            if old is not None:
+                old.kill()  # it goes while the spare takes the device
+            try:
+                await self._living()
+            finally:
+                if old is not None:
+                    await old.end()
 
     async def close(self) -> None:
         """End both processes, also in the middle of a question."""
