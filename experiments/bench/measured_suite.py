@@ -122,8 +122,7 @@ def row_of(task: str, folder: Path) -> dict[str, Any]:
     if not (folder / TORCH).exists():
         return row
     torch = msgspec.json.decode((folder / TORCH).read_bytes(), type=Torch)
-    target = read_settings(folder / SETTINGS).fitness.target
-    device = product_for(target, engine.elite.evaluation.device.partition(" (")[0])
+    device = product_for(read_settings(folder / SETTINGS).fitness.target, engine.elite.evaluation.device)
     floor = {each.name: torch.floor_ms(each, device) for each in load_task(task).having(Role.TIME)}
     eager = _mean({name: each.eager_ms for name, each in torch.workloads.items()})
     compiled = _mean({name: each.compiled_ms for name, each in torch.workloads.items()})

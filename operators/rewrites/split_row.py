@@ -12,7 +12,7 @@ import libcst as cst
 
 from operators.rewrites.family import Variant
 from operators.syntax.kernel_module import JitFunction, KernelModule, Launch, read_module
-from operators.syntax.literals import expressions_behind
+from operators.syntax.literals import expressions_behind, strings_in
 from operators.syntax.nodes import called, dotted, names_in, walk
 from operators.syntax.two_blocks import in_two_blocks
 from operators.syntax.values import code_of
@@ -50,8 +50,7 @@ def _row(launch: Launch, block: str) -> str | None:
         return None
     (row, *more) = cst.ensure_type(value, cst.Call).args
     given = [argument.value for name, argument in launch.bound.items() if name != block]
-    behind = expressions_behind([*launch.grid, *given], launch.host)
-    strings = {n.evaluated_value for e in behind for n in walk(e) if isinstance(n, cst.SimpleString)}
+    strings = strings_in(expressions_behind([*launch.grid, *given], launch.host))
     computed = any(isinstance(each, cst.Call) for each in walk(row.value))  # such as what is left of a row
     if more or row.keyword is not None or row.star or block in strings or computed:
         return None

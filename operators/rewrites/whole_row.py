@@ -10,9 +10,9 @@ from operators.rewrites.family import Variant
 from operators.syntax.divisors import divisors
 from operators.syntax.edits import Change, becomes, with_body
 from operators.syntax.kernel_module import JitFunction, KernelModule, Launch
-from operators.syntax.literals import expressions_behind, literals_of
+from operators.syntax.literals import expressions_behind, literals_of, strings_in
 from operators.syntax.loads import merge_loads
-from operators.syntax.nodes import called, names_in, walk
+from operators.syntax.nodes import called, names_in
 from operators.syntax.row_loops import RowLoop, at_start, row_loop
 from operators.syntax.two_blocks import in_two_blocks
 from operators.syntax.values import code_of
@@ -56,8 +56,9 @@ def _frees(launch: Launch, step: str, length: str, module: cst.Module) -> bool:
     value = launch.bound[step].value
     given = [argument.value for name, argument in launch.bound.items() if name != step]
     behind = expressions_behind([*launch.grid, *given], launch.host)
-    strings = {n.evaluated_value for e in behind for n in walk(e) if isinstance(n, cst.SimpleString)}
-    if step in strings or (isinstance(value, cst.Name) and any(value.value in names_in(e) for e in behind)):
+    if step in strings_in(behind) or (
+        isinstance(value, cst.Name) and any(value.value in names_in(e) for e in behind)
+    ):
         return False
     sizes = {literal.evaluated_value for literal in literals_of(value, launch.host, module)}
     return not any(divisors(behind, size)[0] for size in sizes)

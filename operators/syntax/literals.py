@@ -79,3 +79,9 @@ def expressions_behind(nodes: Iterable[cst.CSTNode], host: cst.FunctionDef) -> t
             seen.add(name)
             found.extend(assigned(name, [host]))
     return tuple(found)
+
+
+def strings_in(expressions: Iterable[cst.CSTNode]) -> set[str | bytes]:
+    """Return the string literals in expressions, such as what a grid's function asks its `meta` for."""
+    nodes = (node for expression in expressions for node in walk(expression))
+    return {node.evaluated_value for node in nodes if isinstance(node, cst.SimpleString)}

@@ -7,7 +7,6 @@ from operators.rewrites.split_row import SplitRow
 from tests.operators.kernels import ADD, FLIP, HEAD, LAYER_NORM, MATMUL, SOFTMAX, changed, sources
 
 WHOLE_SOFTMAX = next(iter(sources(OnePass(), SOFTMAX).values()))
-WHOLE_LAYER_NORM = next(iter(sources(OnePass(), LAYER_NORM).values()))
 SUMMARY = "softmax_kernel row of BLOCK in two blocks"
 
 PLAIN = f"""{HEAD}
