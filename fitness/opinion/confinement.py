@@ -2,8 +2,11 @@
 
 It needs the driver's devices and system calls of all kinds, which are not filtered, so the walls are lower
 than those of a room: no network, no other process to reach, nothing to read but libraries and system files,
-nothing to write but its scratch folder and the devices, limits of CPU time and file size. Where a machine
-forbids one of these the others still hold.
+nothing to write but its scratch folder, the devices and its own threads' names, limits of CPU time and file
+size. Where a machine forbids one of these the others still hold.
+
+CUDA's driver names its threads through /proc/self/task, and gives up where it cannot: Landlock has a rule for
+that, and a process namespace, whose processes have numbers of their own, a /proc of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from fitness.sandbox.plan import library_paths
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/sys", "/proc")
 LARGEST_FILE = 1 << 30
 MOST_FILES = 4096
-_SPACES = libc.CLONE_NEWNET | libc.CLONE_NEWIPC | libc.CLONE_NEWUTS | libc.CLONE_NEWPID
+_SPACES = libc.CLONE_NEWNET | libc.CLONE_NEWIPC | libc.CLONE_NEWUTS
+_PROCESSES = libc.CLONE_NEWPID | libc.CLONE_NEWNS
 
 
 def enter_namespaces() -> None:
@@ -30,31 +34,64 @@ def enter_namespaces() -> None:
     The process that called waits for the one that goes on, and ends as that does; killed, it takes that and
     all that it started with it.
     """
+    with_processes = _may_have_processes()
     with contextlib.suppress(OSError):
-        _unshare()
+        _unshare(_SPACES | _PROCESSES if with_processes else _SPACES)
     outer = os.getpid()
     inner = os.fork()
     if inner:
-        _, status = os.waitpid(inner, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        os._exit(_exit_code(inner))
     libc.prctl(libc.PR_SET_PDEATHSIG, 9)
     if os.getppid() not in (0, outer):  # a parent outside of the namespace is 0
         os._exit(1)
+    if with_processes:
+        _mount_proc()
 
 
-def _unshare() -> None:
-    """Leave the namespaces, in a user namespace where there may be one.
+def _may_have_processes() -> bool:
+    """Return whether this machine allows a process namespace with its own /proc; a child tries."""
+    tried = os.fork()
+    if tried:
+        return _exit_code(tried) == 0
+    try:
+        _unshare(_SPACES | _PROCESSES)
+        inner = os.fork()
+        if not inner:
+            _mount_proc()
+        os._exit(_exit_code(inner) if inner else 0)
+    except OSError:
+        os._exit(1)
+
+
+def _unshare(spaces: int) -> None:
+    """Leave namespaces, in a user namespace where there may be one.
 
     Raises:
         OSError: this machine allows neither.
     """
     own_proc = namespaces.open_own_proc()
     try:
-        namespaces.new_user_namespace(own_proc, _SPACES)
+        namespaces.new_user_namespace(own_proc, spaces)
     except OSError:
-        libc.unshare(_SPACES)
+        libc.unshare(spaces)
     finally:
         os.close(own_proc)
+
+
+def _mount_proc() -> None:
+    """Mount the /proc of this process namespace, in this mount namespace alone.
+
+    Raises:
+        OSError: this machine does not allow it.
+    """
+    libc.mount("none", "/", "", libc.MS_REC | libc.MS_PRIVATE)
+    namespaces.mount_proc()
+
+
+def _exit_code(process: int) -> int:
+    """Wait for a child; return its status as a shell would."""
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status) & 0xFF
 
 
 def confine(scratch: str, cpu_seconds: int) -> None:
@@ -84,4 +121,5 @@ def _rules(scratch: str) -> Iterator[tuple[str, int]]:
     for path in {*library_paths(), *SYSTEM, include, f"{sys.prefix}/bin", f"{sys.base_prefix}/bin"}:
         yield path, landlock.RUN
     yield "/dev", landlock.DEVICE
+    yield "/proc/self/task", landlock.ALTER_FILE
     yield scratch, landlock.OWN
