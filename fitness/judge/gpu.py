@@ -97,6 +97,7 @@ class Gpu:
         torch.cuda.set_device(self._device)
         torch.zeros(1, device=self._device)  # makes the context that binaries are loaded into
         self._fingerprint = fingerprint_of(index)
+        self._stream = torch.cuda.current_stream(self._device)
         self._driver = Driver(self._fingerprint.backend)
         self._lanes = int(torch.cuda.get_device_properties(index).warp_size)
         self._loaded: dict[str, LoadedKernel] = {}
@@ -123,7 +124,8 @@ class Gpu:
             DriverError: the device cannot hold it.
         """
         if binary.kernel not in self._loaded:
-            self._loaded[binary.kernel] = LoadedKernel(self._driver, binary, self._lanes)
+            stream = self._stream.cuda_stream
+            self._loaded[binary.kernel] = LoadedKernel(self._driver, binary, self._lanes, stream)
         return self._loaded[binary.kernel]
 
     def forget(self) -> None:
@@ -142,7 +144,7 @@ class Gpu:
 
     def clock(self) -> Clock:
         """Return a new pair of events."""
-        return Events()
+        return Events(self._stream)
 
     def flush(self) -> None:
         """Read and write a buffer of the size that the device table says."""
@@ -163,7 +165,7 @@ class Gpu:
     def memory_bytes(self) -> int:
         """Return the free device memory, less what references need."""
         free, _ = torch.cuda.mem_get_info(self._device)
-        cached = torch.cuda.memory_reserved(self._device)
+        cached = torch.cuda.memory_stats_as_nested_dict(self._device)["reserved_bytes"]["all"]["current"]
         return max(0, int(free) + int(cached) - KEPT_FREE)
 
     def telemetry(self) -> Telemetry:
@@ -172,21 +174,21 @@ class Gpu:
 
 
 class LoadedKernel:
-    """A binary on the device."""
+    """A binary on the device; launches go to the stream that was torch's current one when it was opened."""
 
-    def __init__(self, driver: Driver, binary: Binary, lanes: int) -> None:
+    def __init__(self, driver: Driver, binary: Binary, lanes: int, stream: int) -> None:
         self._function = driver.load(binary.code, binary.name, binary.shared_bytes)
         self._threads = binary.warps * lanes
         self._shared = binary.shared_bytes
+        self._stream = stream
 
     def launch(self, grid: tuple[int, int, int], packed: Packed) -> None:
-        """Enqueue a launch on torch's current stream.
+        """Enqueue a launch.
 
         Raises:
             DriverError: the device refuses it.
         """
-        stream = torch.cuda.current_stream().cuda_stream
-        self._function.launch(grid, self._threads, self._shared, stream, packed)
+        self._function.launch(grid, self._threads, self._shared, self._stream, packed)
 
     def close(self) -> None:
         """Unload the binary."""
@@ -194,18 +196,19 @@ class LoadedKernel:
 
 
 class Events:
-    """A clock made of two events of torch's current stream."""
+    """A clock made of two events of a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: torch.cuda.Stream) -> None:
+        self._stream = stream
         self._events = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
 
     def start(self) -> None:
         """Record the first."""
-        self._events[0].record()
+        self._events[0].record(self._stream)
 
     def stop(self) -> None:
         """Record the second."""
-        self._events[1].record()
+        self._events[1].record(self._stream)
 
     def milliseconds(self) -> float:
         """Return the time between the two."""
