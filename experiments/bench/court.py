@@ -40,10 +40,10 @@ class Court:
         self.fingerprint: Fingerprint = judges.fingerprint
         self._device = product_for(self.fingerprint.arch, self.fingerprint.name)
 
-    def evaluator(self, settings: JudgeSettings | None = None) -> MeasuredEvaluator:
+    def evaluator(self) -> MeasuredEvaluator:
         """Return an evaluator that knows nothing yet."""
         return MeasuredEvaluator(
-            self.rooms, self.judges, self._device, StageLimits(), SECRET, settings or JudgeSettings()
+            self.rooms, self.judges, self._device, StageLimits(), SECRET, JudgeSettings()
         )
 
     def folder(self, out: Path) -> Path:
@@ -95,13 +95,13 @@ def judge_statuses() -> dict[int, str]:
 
 
 @contextlib.asynccontextmanager
-async def open_court(devices: tuple[str, ...]) -> AsyncIterator[Court]:
-    """Open rooms, and a judge on each device (`cuda:0`).
+async def open_court(devices: tuple[str, ...], wall_seconds: float = WALL_SECONDS) -> AsyncIterator[Court]:
+    """Open rooms, and a judge on each device (`cuda:0`), which a candidate may hold so long a stage.
 
     Raises:
         NoDevice: a device is not there.
         SandboxError, JudgeError: a room or a judge cannot start.
     """
     probed(devices[0])
-    async with open_rooms() as rooms, open_judges(devices, WALL_SECONDS) as judges:
+    async with open_rooms() as rooms, open_judges(devices, wall_seconds) as judges:
         yield Court(rooms, judges)

@@ -39,11 +39,10 @@ from experiments.run_folder import JOURNAL, write_whole
 from experiments.settings import parse_settings
 from experiments.suites.loader import load_task
 from fitness.measured import MeasuredEvaluator
-from fitness.settings import JudgeSettings
 
 FAULTS = 40
 OUT = Path("runs/judge_faults")
-JUDGED = JudgeSettings(wall_seconds=5.0)
+WALL_SECONDS = 5.0
 SEARCH = """
 task = "softmax"
 [search]
@@ -199,10 +198,10 @@ def told_in(folder: Path) -> dict[str, Evaluation]:
 async def main(device: str, faults: int, out: Path) -> None:
     """Search twice, print and write the results."""
     task = load_task("softmax")
-    async with open_court((device,)) as court:
+    async with open_court((device,), WALL_SECONDS) as court:
         folder, arch = court.folder(out), court.fingerprint.arch
-        first = await searched(court.evaluator(JUDGED), arch, device, folder / "calm")
-        disturbed = Disturbed(court.evaluator(JUDGED), told_in(folder / "calm"), faults, folder)
+        first = await searched(court.evaluator(), arch, device, folder / "calm")
+        disturbed = Disturbed(court.evaluator(), told_in(folder / "calm"), faults, folder)
         second = await searched(disturbed, arch, device, folder / "disturbed")
         await disturbed.meet_the_rest(task)
         fingerprint = msgspec.to_builtins(court.fingerprint)
