@@ -93,7 +93,7 @@ def pilot(request: Request, show: Printer) -> int:
 def simulate(request: Request, show: Printer) -> int:
     """Run all cells of a study on paper, on landscapes fitted to past runs; no kernel is evaluated."""
     settings, grid, folder, workers = _begun(request)
-    past = past_runs(settings.recorded, folder)
+    past = past_runs(settings.recorded, folder, grid.place.label if grid.place else "")
     on_paper = simulated(grid.cells, past, settings.budget, workers)
     found = measured(settings, grid.cells, on_paper, grid.levels, simulated=True)
     found = found.with_table(prediction_table(grid.cells, past))

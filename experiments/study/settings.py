@@ -63,7 +63,7 @@ class StudySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         cache: whether verdicts on kernels are shared by all runs; wall time is never counted with it.
         reports: whether each run gets a report.
         recorded: study folders, or archives of journals, that `--simulate` fits landscapes to; by default the
-            study's own folder, or else the studies that are committed.
+            study's own folder, or else the studies that are committed, on its device if there are any.
         tracking: where the study is shown in MLflow, if it is.
 
     Raises:

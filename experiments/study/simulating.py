@@ -43,16 +43,17 @@ def simulated(cells: Sequence[Cell], past: Sequence[Recorded], budget: Allowance
         return together([job.result() for job in jobs])
 
 
-def past_runs(sources: Sequence[str], folder: Path) -> list[Recorded]:
+def past_runs(sources: Sequence[str], folder: Path, device: str = "") -> list[Recorded]:
     """Return the runs to fit landscapes to, each once: of one seed and task the longest.
 
     They come from study folders or archives of journals; by default from the study's own folder, or else
-    from the studies that are committed.
+    from the studies that are committed, of which those on the study's device are taken if there are any.
 
     Raises:
         UsageError: a source in which there is no run.
     """
-    own = [folder] if (folder / RUNS).is_dir() else sorted(COMMITTED.glob(f"*/{ARCHIVE}"))
+    has_own = (folder / RUNS).is_dir()
+    own = [folder] if has_own else sorted(COMMITTED.glob(f"*/{ARCHIVE}"))
     longest: dict[tuple[str, str, int], Recorded] = {}
     for source in [Path(each) for each in sources] or own:
         for run in _read(source):
@@ -60,7 +61,10 @@ def past_runs(sources: Sequence[str], folder: Path) -> list[Recorded]:
             key = (trace.task, trace.device, trace.seed)
             if key not in longest or len(longest[key].trace.steps) < len(trace.steps):
                 longest[key] = run
-    return list(longest.values())
+    past = list(longest.values())
+    if sources or has_own:
+        return past
+    return [run for run in past if run.trace.device == device] or past
 
 
 def prediction_table(cells: Sequence[Cell], past: Sequence[Recorded]) -> Table:

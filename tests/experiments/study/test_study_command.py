@@ -124,6 +124,15 @@ def test_on_paper_it_is_the_same_whatever_the_workers(study: tuple[Path, Path], 
     assert {len(cell.candidates) for cell in found.cells} == {32}
 
 
+def test_by_default_landscapes_are_fitted_to_committed_runs_on_the_device_of_the_study(
+    tmp_path: Path,
+) -> None:
+    devices = {run.trace.device for run in past_runs((), tmp_path)}
+    assert len(devices) >= 2
+    for device in devices:
+        assert {run.trace.device for run in past_runs((), tmp_path, device)} == {device}
+
+
 def test_on_paper_nothing_is_evaluated_and_it_says_so(
     study: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

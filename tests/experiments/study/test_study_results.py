@@ -184,5 +184,6 @@ def test_results_are_kept_whole_in_the_place_of_former_ones(results: Path, tmp_p
     assert {path.relative_to(kept) for path in kept.rglob("*")} == {
         path.relative_to(results) for path in results.rglob("*")
     }
+    assert keep(results.parent, tmp_path, name="elsewhere").name == "elsewhere"
     with pytest.raises(ValueError, match="holds none"):
         keep(tmp_path, tmp_path)
