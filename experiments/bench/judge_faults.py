@@ -2,7 +2,7 @@
 
 `python -m experiments.bench.judge_faults [--device cuda:0] [--faults N] [--out DIR]`. A measured search of
 softmax is made twice. The second time, kernels that break the device's context, hang, misalign an access or
-want more memory than there is are judged among its own, and judges are killed. Its own kernels are judged for
+want all memory that there is are judged among its own, and judges are killed. Its own kernels are judged for
 real as well, and must end as in the first; as two measurements are never equal, the search is then told the
 first one's figures. DIR keeps both searches and how each fault ended: what was stopped goes on.
 """
@@ -32,13 +32,12 @@ from evo.loop import Search
 from evo.protocols import Evaluator
 from evo.records import Evaluated
 from evo.task import Task
-from experiments.bench.court import judge_statuses, open_court
+from experiments.bench.court import Court, judge_statuses, open_court
 from experiments.bench.results import write_results
 from experiments.bench.suite import session_in
 from experiments.run_folder import JOURNAL, write_whole
 from experiments.settings import parse_settings
 from experiments.suites.loader import load_task
-from fitness.measured import MeasuredEvaluator
 
 FAULTS = 40
 OUT = Path("runs/judge_faults")
@@ -101,12 +100,13 @@ FAULTY = {
 """What each kind of fault does within a correct kernel, and how its kernel must end."""
 
 
-def faulty(kind: str, number: int) -> Kernel:
-    """Return a kernel with a fault; no two are the same."""
+def faulty(kind: str, number: int, memory_bytes: int) -> Kernel:
+    """Return a kernel with a fault, for a device of so much memory; no two are the same."""
     source = HEAD + FAULTY[kind][0] + TAIL
     if kind == "out_of_memory":
         source = source.replace(
-            "y = torch.empty_like(x)", "y = torch.empty_like(x)\n    torch.empty(1 << 40, dtype=torch.uint8)"
+            "y = torch.empty_like(x)",
+            f"y = torch.empty_like(x)\n    torch.empty({memory_bytes}, dtype=torch.uint8, device=x.device)",
         )
     if kind == "killed_judge":
         source = source.replace("BLOCK=triton", f"num_warps={2 ** (1 + number % 3)}, BLOCK=triton")
@@ -124,11 +124,10 @@ class Met(msgspec.Struct, frozen=True):
 class Disturbed:
     """An evaluator whose judge meets a fault beside every kernel, and whose figures are those of another."""
 
-    def __init__(
-        self, inner: MeasuredEvaluator, first: Mapping[str, Evaluation], faults: int, folder: Path
-    ) -> None:
+    def __init__(self, court: Court, first: Mapping[str, Evaluation], faults: int, folder: Path) -> None:
         """Tell what `first` says of kernels, by digest; keep in a folder what was met, and meet the rest."""
-        self._inner = inner
+        inner = self._inner = court.evaluator()
+        self._memory_bytes = court.fingerprint.memory_bytes
         self._first = first
         self._folder = folder
         self._faults = iter([number for number in range(faults) if not self._kept(number).exists()])
@@ -169,7 +168,7 @@ class Disturbed:
 
     async def _meet(self, number: int, task: Task) -> None:
         kind, began = list(FAULTY)[number % len(FAULTY)], time.monotonic()
-        under_way = asyncio.create_task(self._inner.evaluate(faulty(kind, number), task))
+        under_way = asyncio.create_task(self._inner.evaluate(faulty(kind, number, self._memory_bytes), task))
         if kind == "killed_judge":
             await asyncio.sleep(0.5)  # any moment will do
             for pid in judge_statuses():
@@ -201,7 +200,7 @@ async def main(device: str, faults: int, out: Path) -> None:
     async with open_court((device,), WALL_SECONDS) as court:
         folder, arch = court.folder(out), court.fingerprint.arch
         first = await searched(court.evaluator(), arch, device, folder / "calm")
-        disturbed = Disturbed(court.evaluator(), told_in(folder / "calm"), faults, folder)
+        disturbed = Disturbed(court, told_in(folder / "calm"), faults, folder)
         second = await searched(disturbed, arch, device, folder / "disturbed")
         await disturbed.meet_the_rest(task)
         fingerprint = msgspec.to_builtins(court.fingerprint)
