@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import msgspec
 
@@ -76,7 +77,7 @@ class MeasuredEvaluator(Cascade):
         self._seed_ms: dict[str, dict[str, float]] = {}
         self._seeds: Once[Built] = Once()
         self._footings: Once[Footing | Refused] = Once(lambda each: isinstance(each, Footing))
-        self._best: dict[str, float] = {}
+        self._best: dict[str, Judged] = {}
 
     @property
     def source(self) -> Source:
@@ -132,7 +133,9 @@ class MeasuredEvaluator(Cascade):
             told = await judge.ask(self._request(built, seed, "again"))
         if isinstance(told, Refused):
             return _fault(told)
-        self._best[task.digest] = max(self._best.get(task.digest, 0.0), _speedup(told))
+        best = self._best.get(task.digest)
+        if best is None or _speedup(told) > _speedup(best):
+            self._best[task.digest] = told
         return self._verdict_of(built, told, footing, held + told.held_seconds)
 
     def _verdict_of(self, built: Built, told: Judged, footing: Footing, held: float) -> Verdict:
@@ -167,7 +170,8 @@ class MeasuredEvaluator(Cascade):
         surely = any(
             wins(estimate(timing.log_ratios), footing.floor[timing.workload]) for timing in told.timings
         )
-        return surely and _speedup(told) > self._best.get(task.digest, 0.0)
+        best = self._best.get(task.digest)
+        return surely and (best is None or _speedup(told) > _speedup(best))
 
     async def _seed(self, task: Task, stages: Stages) -> Built:
         """Return the task's seed kernel, built.
@@ -192,12 +196,15 @@ class MeasuredEvaluator(Cascade):
     def _request(self, built: Built, seed: Built, label: str) -> Ask:
         """Return what the judge is asked about a kernel; another label draws other seeds."""
         digest = f"{built.plan_digest}/{label}"
-        rules = self._settings.timing if label == "first" else self._settings.timing.in_full()
+        rules, best = self._settings.timing.in_full(), None
+        if label == "first":
+            rules, best = self._settings.timing, self._best.get(built.task.digest)
         checks = checks_of(built, draw_cases(built.task, self._secret, digest))
         return Ask(
             number=0, task=built.task, mutated=built.described[0].mutated, candidate=built.subject,
             baseline=seed.subject, checks=tuple(Checks(choice, cases) for choice, cases in checks),
             seed=draw_seed(built.task, self._secret, digest, "timing"), rules=rules,
+            best=_log_ratios(best) if best else {},
         )  # fmt: skip
 
 
@@ -209,10 +216,14 @@ def _level(told: Judged) -> Judged:
     return msgspec.structs.replace(told, timings=tuple(level))
 
 
+def _log_ratios(told: Judged) -> dict[str, float]:
+    """Return the log ratio to the seed, by workload."""
+    return {timing.workload: estimate(timing.log_ratios).median for timing in told.timings}
+
+
 def _speedup(told: Judged) -> float:
     """Return the geometric mean of the speed-ups over the seed."""
-    logs = [estimate(timing.log_ratios).median for timing in told.timings]
-    return math.exp(-sum(logs) / len(logs))
+    return math.exp(-statistics.fmean(_log_ratios(told).values()))
 
 
 def _fault(told: Refused) -> Fault:

@@ -53,7 +53,8 @@ class TimingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         blocks: paired blocks (candidate, seed, seed, candidate or the reverse) a workload, at most.
         fewest_blocks: blocks before anything is concluded.
         seconds: time for the blocks of a workload; ends them early, once there are the fewest.
-        hopeless: a candidate that is surely this many times as slow as the seed gets no further blocks.
+        hopeless: a candidate that is surely this many times as slow as the seed, or as the best kernel so
+            far, gets no further blocks.
         precise: blocks end once the interval of the log ratio is so narrow on both sides; 0 makes all blocks.
         checked_calls: timed calls a workload whose outputs are checked among the fewest blocks; unless it is
             0, each further block has one with the chance of one in the fewest blocks.
@@ -114,6 +115,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
         checks: correctness checks, all of them.
         seed: what timed calls draw their inputs from, 63 bits.
         rules: how to measure.
+        best: log ratio of the best kernel so far to the seed, by timed workload; nothing where none counts.
     """
 
     number: int
@@ -124,6 +126,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
     checks: tuple[Checks, ...]
     seed: int
     rules: TimingRules
+    best: dict[str, float] = {}
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):

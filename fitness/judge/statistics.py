@@ -69,13 +69,12 @@ def wins(told: Estimate, floor: float) -> bool:
     return told.high < -floor
 
 
-def hopeless(log_ratios: Sequence[float], times: float) -> bool:
-    """Return whether a candidate is surely at least so many times as slow as the seed.
+def hopeless(log_ratios: Sequence[float], bound: float) -> bool:
+    """Return whether a candidate's log ratio to the seed is surely above a bound: it is too slow to matter.
 
     A race may only end a candidate's measurement early when it is slow; one that looks fast runs on.
     """
-    slow = float(np.median(log_ratios)) > math.log(times)
-    return slow and estimate(log_ratios, RESAMPLES_OF_A_RACE).low > math.log(times)
+    return float(np.median(log_ratios)) > bound and estimate(log_ratios, RESAMPLES_OF_A_RACE).low > bound
 
 
 def settled(log_ratios: Sequence[float], within: float) -> bool:

@@ -23,7 +23,7 @@ from fitness.judge.checking import disturbance, plan_for
 from fitness.judge.gpu import Machine
 from fitness.judge.layout import Layout
 from fitness.judge.memory import Arena
-from fitness.judge.messages import Ask, Subject, Timing, TimingRules
+from fitness.judge.messages import Ask, Subject, Timing
 from fitness.judge.replay import Replay
 from fitness.judge.statistics import hopeless, settled
 from fitness.plan import Plan
@@ -132,9 +132,15 @@ class Timer:
             if isinstance(block, Fault):
                 return block
             blocks.append(block)
-            if len(blocks) >= fewest and _is_enough(blocks, rules, time.monotonic() - began):
+            if len(blocks) >= fewest and self._is_enough(pair.workload, blocks, time.monotonic() - began):
                 break
         return blocks
+
+    def _is_enough(self, workload: Workload, blocks: Sequence[Block], seconds: float) -> bool:
+        """Return whether blocks that took so long say all that further ones could."""
+        rules, ratios = self._request.rules, [each.log_ratio for each in blocks]
+        slow = math.log(rules.hopeless) + min(0.0, self._request.best.get(workload.name, 0.0))
+        return seconds > rules.seconds or hopeless(ratios, slow) or settled(ratios, rules.precise)
 
     def _cold_ms(self, side: Side, workload: Workload) -> float:
         """Return the latency of one call on a flushed cache, in milliseconds."""
@@ -177,9 +183,3 @@ class Timer:
         plan = plan_for(subject, workload.name, choice)
         assert plan is not None, (workload.name, choice)  # it was picked from the plans
         return plan
-
-
-def _is_enough(blocks: Sequence[Block], rules: TimingRules, seconds: float) -> bool:
-    """Return whether blocks that took so long say all that further ones could."""
-    ratios = [each.log_ratio for each in blocks]
-    return seconds > rules.seconds or hopeless(ratios, rules.hopeless) or settled(ratios, rules.precise)

@@ -56,8 +56,9 @@ def test_latencies_are_ratios_over_the_seeds_own(lab: Lab) -> None:
     assert geometric_speedup(slower, seed) == pytest.approx(0.5, rel=0.005)
     # What may be the best is measured twice, by a fresh process the second time.
     assert (seed.cost.gpu_seconds, faster.cost.gpu_seconds, slower.cost.gpu_seconds) == (0.25, 0.5, 0.25)
+    # The stand-in says what it was told of the best so far.
     assert (wrong.status, wrong.stage, wrong.feedback, wrong.checks_total) == (
-        Status.WRONG, Stage.CHECK, "broken", 8,  # as the stand-in says
+        Status.WRONG, Stage.CHECK, "broken, square 2.0x, ragged_half 2.0x", 8,
     )  # fmt: skip
     assert refused.status is Status.REJECTED
 

@@ -54,9 +54,11 @@ def _answer(request: Ask, answered: int) -> FromJudge:
     if warps == LOST_WARPS:
         os._exit(1)
     if "broken" in request.candidate.captured[0].alternatives[0].kernels[0].name:
+        best = "".join(f", {name} {math.exp(-each):.1f}x" for name, each in request.best.items())
         return Refused(
-            number=request.number, status=Status.WRONG, stage=Stage.CHECK, feedback="broken", checks_total=8
-        )
+            number=request.number, status=Status.WRONG, stage=Stage.CHECK, feedback=f"broken{best}",
+            checks_total=8,
+        )  # fmt: skip
     faster = warps / seed if warps != IMPOSSIBLE_WARPS else 1e6
     if warps == UNLUCKY_WARPS:  # the first look at it is lucky; a fresh process sees it as it is
         faster = 8.0 if answered > 1 else 0.5

@@ -53,6 +53,14 @@ def test_a_race_ends_a_hopeless_kernel_early_but_lets_it_pass() -> None:
     assert len(timing.log_ratios) == rules.fewest_blocks
 
 
+def test_a_race_is_against_the_best_so_far_too() -> None:
+    rules = msgspec.structs.replace(COLD, blocks=40)
+    asked = request("increment", rules=rules)
+    alone, best = judged(asked), judged(msgspec.structs.replace(asked, best={"t": math.log(1 / 8)}))
+    assert len(alone.timings[0].log_ratios) > rules.fewest_blocks
+    assert len(best.timings[0].log_ratios) == rules.fewest_blocks
+
+
 def test_the_fastest_alternative_is_picked_and_frozen() -> None:
     (timing,) = judged(request("twice", "slow", "increment")).timings
     assert timing.choice == 2

@@ -61,9 +61,10 @@ def test_drift_falls_out() -> None:
 
 def test_a_race_rejects_the_slow_and_nobody_else() -> None:
     rng = np.random.default_rng(5)
-    assert all(hopeless(blocks(rng, math.log(1.4), 8), 1.25) for _ in range(40))
-    assert not any(hopeless(blocks(rng, math.log(1.2), 8), 1.25) for _ in range(40))
-    assert not any(hopeless(blocks(rng, math.log(0.2), 8), 1.25) for _ in range(40))
+    bound = math.log(1.25)
+    assert all(hopeless(blocks(rng, math.log(1.4), 8), bound) for _ in range(40))
+    assert not any(hopeless(blocks(rng, math.log(1.2), 8), bound) for _ in range(40))
+    assert not any(hopeless(blocks(rng, math.log(0.2), 8), bound) for _ in range(40))
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=40), st.floats(0, 1))
