@@ -23,6 +23,7 @@ from operators.portfolio import FixedWeights
 from operators.rewrite_operator import RewriteOperator
 from operators.rewrites.alignment_hints import AlignmentHints
 from operators.rewrites.cache_hints import CacheHints
+from operators.rewrites.constant_sizes import ConstantSizes
 from operators.rewrites.exp2 import Exp2
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.helpers import Helpers
@@ -48,6 +49,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         alignment_hints: what the source proves of indices and sizes, told to the compiler.
         cache_hints: which loads and stores bypass a cache or are evicted first or last.
+        constant_sizes: lengths of rows made constants, whose divisors the compiler then sees.
         exp2: exponentials and logarithms in base 2.
         helpers: functions that kernels call put into them, and parts of kernels made such functions.
         launch_options: warps, stages and what else a launch may ask of its target.
@@ -78,6 +80,7 @@ class OperatorWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     alignment_hints: float = 0.25
     cache_hints: float = 0.25
+    constant_sizes: float = 0.5
     exp2: float = 0.25
     helpers: float = 0.1
     launch_options: float = 1.0
@@ -183,6 +186,7 @@ def build_operators(
     rewrites: tuple[Rewrite, ...] = (
         AlignmentHints(),
         CacheHints(backend),
+        ConstantSizes(),
         Exp2(),
         Helpers(),
         LaunchOptions(backend),

@@ -1,7 +1,8 @@
 """Hints on what the compiler cannot see: blocks that start at multiples of their size, signs of sizes.
 
 Every hint states what the source proves for all inputs. None is made of what inputs happen to be, such as a
-row length that is a multiple of 16: the compiler derives that from the arguments themselves.
+row length that is a multiple of 16: the compiler derives that from the arguments themselves, and from those
+that `constant_sizes` makes constants whatever else divides them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from operators.rewrites.family import Variant
 from operators.syntax.definitions import Definitions, definitions_of
 from operators.syntax.edits import Change, becomes
 from operators.syntax.exactness import block_of, is_multiple, uncast
-from operators.syntax.host_sizes import is_not_negative
+from operators.syntax.host_sizes import sizes_of
 from operators.syntax.kernel_module import JitFunction, KernelModule, read_module
 from operators.syntax.nodes import called, walk
 from operators.syntax.values import code_of
@@ -82,7 +83,7 @@ def _assumed(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
     told = {code_of(n) for n in walk(function.node.body) if called(n) == "tl.assume"}
     sizes = [
         name
-        for name in _sizes(module, function)
+        for name in sizes_of(module, function)
         if f"tl.assume({name} >= 0)" not in told and f"tl.assume({name} > 0)" not in told
     ]
     edits: dict[cst.CSTNode, Change] = {}
@@ -100,23 +101,6 @@ def _assumed(module: KernelModule, function: JitFunction) -> Iterator[Variant]:
         begun = sizes if function.node.body in edits else []
         names = ", ".join(dict.fromkeys([*begun, *places]))
         yield Variant(f"{function.name} {names} assumed not negative", module.module, edits)
-
-
-def _sizes(module: KernelModule, function: JitFunction) -> list[str]:
-    """Return the parameters, no constexprs, that every launch gives an integer that is never negative."""
-    launches = module.launches_of(function)
-    if not launches or module.inner(function) or any(launch.spread for launch in launches):
-        return []
-    hosts = {launch.host: definitions_of(launch.host) for launch in launches}
-    return [
-        name
-        for name in function.parameters
-        if name not in function.constexprs
-        and all(
-            name in launch.bound and is_not_negative(launch.bound[name].value, hosts[launch.host])
-            for launch in launches
-        )
-    ]
 
 
 def _followed(code: str) -> Change:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import libcst as cst
 
-from operators.syntax.definitions import Definitions
+from operators.syntax.definitions import Definitions, definitions_of
+from operators.syntax.kernel_module import JitFunction, KernelModule
 from operators.syntax.nodes import called
 from operators.syntax.proofs import Proof
 
 _COUNTS = ("numel", "size", "stride", "dim", "element_size")  # methods of a tensor
 _KEEPING = ("triton.cdiv", "triton.next_power_of_2", "min", "max", "int", "math.ceil", "math.prod")
 _GROWING = (cst.Add, cst.Multiply, cst.FloorDivide, cst.Modulo)
+
+
+def sizes_of(module: KernelModule, function: JitFunction) -> list[str]:
+    """Return the parameters, no constexprs, that every launch gives an integer that is never negative."""
+    launches = module.launches_of(function)
+    if not launches or module.inner(function) or any(launch.spread for launch in launches):
+        return []
+    hosts = {launch.host: definitions_of(launch.host) for launch in launches}
+    return [
+        name
+        for name in function.parameters
+        if name not in function.constexprs
+        and all(
+            name in launch.bound and is_not_negative(launch.bound[name].value, hosts[launch.host])
+            for launch in launches
+        )
+    ]
 
 
 def is_not_negative(expression: cst.BaseExpression, definitions: Definitions) -> bool:

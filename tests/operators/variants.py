@@ -9,6 +9,7 @@ import libcst as cst
 
 from operators.rewrites.alignment_hints import AlignmentHints
 from operators.rewrites.cache_hints import CacheHints
+from operators.rewrites.constant_sizes import ConstantSizes
 from operators.rewrites.exp2 import Exp2
 from operators.rewrites.family import Backend, Rewrite
 from operators.rewrites.loads import Loads
@@ -20,7 +21,7 @@ from operators.rewrites.unmask import Unmask
 def families(backend: Backend) -> tuple[Rewrite, ...]:
     """Return the families for kernels built with a backend."""
     target: tuple[Rewrite, ...] = (CacheHints(backend), Precision(backend))
-    return (AlignmentHints(), Exp2(), Loads(), Reciprocal(), Unmask(), *target)
+    return (AlignmentHints(), ConstantSizes(), Exp2(), Loads(), Reciprocal(), Unmask(), *target)
 
 
 def variants_of(source: str, backend: Backend) -> Iterator[tuple[str, str]]:
