@@ -18,6 +18,7 @@ from evo.evaluation import Status
 from fitness.candidate_module import sendable, text_of
 from fitness.carried import registers_carried
 from fitness.devices import Device, device_for
+from fitness.global_accesses import widths_in
 from fitness.ir_check import EXTERNAL_SYMBOLS, Parameter, forbidden_operation, parameters_of, wrong_claim
 from fitness.messages import Binary, Compiled, CompileFault, CompileReply, CompileRequest, Unbuilt
 from fitness.plan import KernelIR
@@ -209,6 +210,7 @@ def _binary(checked: CheckedIR, device: Device) -> Binary:
             getattr(compiled.metadata, f"{kind}_scratch_size", 0) or 0 for kind in ("global", "profile")
         ),
         parameters=tuple(each.kind for each in checked.parameters),
+        widths=widths_in(compiled.asm["ptx" if device.backend == "cuda" else "amdgcn"], device.backend),
     )  # fmt: skip
 
 

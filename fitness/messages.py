@@ -8,6 +8,7 @@ import msgspec
 
 from evo.evaluation import Status
 from evo.task import Task, Workload
+from fitness.global_accesses import Widths
 from fitness.plan import Captured, InputData, InputSpec, Plan, TensorData
 
 
@@ -55,6 +56,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
         registers, spills: a thread; AMD's count holds the AGPRs too.
         scratch_bytes: global scratch a program asks of an allocator.
         parameters: the types of its run-time parameters as Triton IR names them, such as `!tt.ptr<f32>`.
+        widths: how wide its accesses to global memory are.
     """
 
     kernel: str
@@ -66,6 +68,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
     spills: int
     scratch_bytes: int
     parameters: tuple[str, ...]
+    widths: Widths = Widths()
 
     @property
     def digest(self) -> str:

@@ -104,7 +104,8 @@ def test_the_model_ranks_what_an_h200_measured() -> None:
     told = msgspec.msgpack.decode(gzip.decompress(WORKS.read_bytes()), type=dict[str, dict[str, Works]])
     rankings = [ranking_of(name, measured.of(name), dict(kept), H200) for name, kept in told.items()]
     figures = figures_of(rankings, measured)
-    assert (figures["kernels"], figures["variants"]) == (18, 444)
+    # Of 444 one is not compiled: its loop carries more than twice the registers that there are.
+    assert (figures["kernels"], figures["variants"]) == (18, 443)
     assert figures["spearman_mean"] >= 0.78
     assert figures["spearman_least"] >= 0.5
     assert figures["share_of_small_regret"] >= 0.9
