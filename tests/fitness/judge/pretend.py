@@ -261,7 +261,7 @@ def subject(*kernels: str) -> Subject:
     return Subject(captured=captured, binaries=tuple(binary(name) for name in kernels))
 
 
-COLD = TimingRules(blocks=6, fewest_blocks=4, seconds=5.0, short_us=0.0)
+COLD = TimingRules(blocks=6, fewest_blocks=4, seconds=60.0, short_us=0.0)
 WARM = msgspec.structs.replace(COLD, short_us=1e9)
 
 
