@@ -133,10 +133,10 @@ class MeasuredEvaluator(Cascade):
             told = await judge.ask(self._request(built, seed, "again"))
         if isinstance(told, Refused):
             return _fault(told)
-        best = self._best.get(task.digest)
-        if best is None or _speedup(told) > _speedup(best):
+        verdict = self._verdict_of(built, told, footing, held + told.held_seconds)
+        if isinstance(verdict, Passed) and self._is_ahead(task, told):
             self._best[task.digest] = told
-        return self._verdict_of(built, told, footing, held + told.held_seconds)
+        return verdict
 
     def _verdict_of(self, built: Built, told: Judged, footing: Footing, held: float) -> Verdict:
         """Return measurements out of timings, unless one of them cannot be true."""
@@ -170,8 +170,12 @@ class MeasuredEvaluator(Cascade):
         surely = any(
             wins(estimate(timing.log_ratios), footing.floor[timing.workload]) for timing in told.timings
         )
+        return surely and self._is_ahead(task, told)
+
+    def _is_ahead(self, task: Task, told: Judged) -> bool:
+        """Return whether a kernel was faster than the best so far, if there is one."""
         best = self._best.get(task.digest)
-        return surely and (best is None or _speedup(told) > _speedup(best))
+        return best is None or _speedup(told) > _speedup(best)
 
     async def _seed(self, task: Task, stages: Stages) -> Built:
         """Return the task's seed kernel, built.

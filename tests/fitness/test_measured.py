@@ -74,6 +74,15 @@ def test_what_no_device_can_do_is_no_record(lab: Lab) -> None:
     assert "work is left out" in told.feedback
 
 
+def test_what_is_no_record_is_no_bar_for_others(lab: Lab) -> None:
+    impossible, faster, broken = evaluated(
+        lab, with_warps(IMPOSSIBLE_WARPS), with_warps(8), SEED.replace("flip_kernel", "broken")
+    )
+    assert impossible.status is Status.WRONG
+    assert faster.cost.gpu_seconds == 0.5  # the best there is: measured again
+    assert broken.feedback == "broken, square 2.0x, ragged_half 2.0x"
+
+
 def test_a_lost_process_costs_one_candidate(lab: Lab) -> None:
     lost, after = evaluated(lab, with_warps(LOST_WARPS), with_warps(8))
     assert (lost.status, after.status) == (Status.CRASHED, Status.PASSED)
