@@ -19,13 +19,12 @@ import sysconfig
 from collections.abc import Iterator
 
 from fitness.sandbox import landlock, libc, namespaces
-from fitness.sandbox.plan import library_paths
+from fitness.sandbox.plan import attempt, library_paths, mount_proc_in_child
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/sys", "/proc")
 LARGEST_FILE = 1 << 30
 MOST_FILES = 4096
 _SPACES = libc.CLONE_NEWNET | libc.CLONE_NEWIPC | libc.CLONE_NEWUTS
-_PROCESSES = libc.CLONE_NEWPID | libc.CLONE_NEWNS
 
 
 def enter_namespaces() -> None:
@@ -34,33 +33,30 @@ def enter_namespaces() -> None:
     The process that called waits for the one that goes on, and ends as that does; killed, it takes that and
     all that it started with it.
     """
-    with_processes = _may_have_processes()
+    with_processes = attempt(_enter_with_processes) is None
     with contextlib.suppress(OSError):
-        _unshare(_SPACES | _PROCESSES if with_processes else _SPACES)
+        _unshare(_SPACES | libc.CLONE_NEWPID if with_processes else _SPACES)
     outer = os.getpid()
     inner = os.fork()
     if inner:
-        os._exit(_exit_code(inner))
+        _, status = os.waitpid(inner, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     libc.prctl(libc.PR_SET_PDEATHSIG, 9)
     if os.getppid() not in (0, outer):  # a parent outside of the namespace is 0
         os._exit(1)
     if with_processes:
-        _mount_proc()
+        namespaces.own_mounts()
+        namespaces.mount_proc()
 
 
-def _may_have_processes() -> bool:
-    """Return whether this machine allows a process namespace with its own /proc; a child tries."""
-    tried = os.fork()
-    if tried:
-        return _exit_code(tried) == 0
-    try:
-        _unshare(_SPACES | _PROCESSES)
-        inner = os.fork()
-        if not inner:
-            _mount_proc()
-        os._exit(_exit_code(inner) if inner else 0)
-    except OSError:
-        os._exit(1)
+def _enter_with_processes() -> None:
+    """Leave the namespaces, that of processes too.
+
+    Raises:
+        OSError: this machine does not allow it, or no /proc that goes with it.
+    """
+    _unshare(_SPACES)
+    mount_proc_in_child()
 
 
 def _unshare(spaces: int) -> None:
@@ -76,22 +72,6 @@ def _unshare(spaces: int) -> None:
         libc.unshare(spaces)
     finally:
         os.close(own_proc)
-
-
-def _mount_proc() -> None:
-    """Mount the /proc of this process namespace, in this mount namespace alone.
-
-    Raises:
-        OSError: this machine does not allow it.
-    """
-    libc.mount("none", "/", "", libc.MS_REC | libc.MS_PRIVATE)
-    namespaces.mount_proc()
-
-
-def _exit_code(process: int) -> int:
-    """Wait for a child; return its status as a shell would."""
-    _, status = os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status) & 0xFF
 
 
 def confine(scratch: str, cpu_seconds: int) -> None:

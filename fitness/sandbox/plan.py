@@ -99,7 +99,7 @@ def make_plan(folder: str, may_spawn: bool) -> Plan:
         user=user,
         namespaces=names,
         mounts=mounts,
-        proc=mounts and "pid" in names and trials.work("own /proc", *enter, _mount_proc_in_child),
+        proc=mounts and "pid" in names and trials.work("own /proc", *enter, mount_proc_in_child),
         landlock_abi=landlock_abi(),
         seccomp=trials.work("seccomp", _no_new_privs, functools.partial(seccomp.install, may_spawn)),
         folder=folder,
@@ -160,7 +160,12 @@ def _no_new_privs() -> None:
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _mount_proc_in_child() -> None:
+def mount_proc_in_child() -> None:
+    """Give this process's children a process namespace; have a first one mount its /proc.
+
+    Raises:
+        OSError: this machine does not allow it.
+    """
     libc.unshare(libc.CLONE_NEWPID)
     namespaces.own_mounts()
     error = attempt(namespaces.mount_proc)
